@@ -1,0 +1,35 @@
+# Creates .venv on first use and again whenever pyproject.toml changes; every target works in a fresh clone.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SOURCES := cnnbp tests datasets
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(INSTALLED)  ## .venv with cnnbp, editable, and its development tools
+
+$(INSTALLED): pyproject.toml
+	@.ci/make-venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+run: $(INSTALLED)  ## train on the digits that come with the project
+	$(BIN)/cnnbp train configs/digits.yaml
+
+test: $(INSTALLED)  ## every test, in parallel
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
+
+lint: $(INSTALLED)  ## ruff, mypy and the floors of the house
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)  ## rewrite the sources as lint wants them
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
