@@ -1,0 +1,23 @@
+"""Setting images aside for validation."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnbp.data.streams import Purpose, stream
+
+Indices = NDArray[np.intp]
+
+
+def stratified_split(labels: Indices, fraction: float, seed: int) -> tuple[Indices, Indices]:
+    """Split image indices into (training, validation), `fraction` of every class into the latter.
+
+    Both are sorted. A class of two or more images gives at least one to each side (none to validation if `fraction`
+    is 0); a single image stays in training. Which images go does not depend on the other classes.
+    """
+    held_out = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        wanted = round(fraction * len(members))
+        count = min(max(wanted, int(fraction > 0)), len(members) - 1)
+        held_out[stream(seed, Purpose.SPLIT, int(label)).permutation(members)[:count]] = True
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from cnnbp.data.split import stratified_split
+
+LABELS = np.repeat([0, 1, 2, 3], [50, 10, 2, 1])
+
+
+def test_every_image_is_on_exactly_one_side_in_sorted_order():
+    train, validation = stratified_split(LABELS, 0.2, seed=0)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, validation])), np.arange(len(LABELS)))
+    assert (np.diff(train) > 0).all()
+    assert (np.diff(validation) > 0).all()
+
+
+def test_each_class_gives_its_fraction_and_keeps_at_least_one_for_training():
+    train, validation = stratified_split(LABELS, 0.2, seed=0)
+    np.testing.assert_array_equal(np.bincount(LABELS[validation], minlength=4), [10, 2, 1, 0])
+    np.testing.assert_array_equal(np.bincount(LABELS[train]), [40, 8, 1, 1])
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.99])
+def test_extreme_fractions_leave_no_class_untrained(fraction):
+    train, validation = stratified_split(LABELS, fraction, seed=0)
+    assert set(LABELS[train]) == {0, 1, 2, 3}
+    assert (len(validation) == 0) == (fraction == 0)
+
+
+def test_the_seed_decides_which_images_go():
+    first, again, other = (stratified_split(LABELS, 0.2, seed)[1].tolist() for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_a_class_is_split_the_same_whatever_the_others_hold():
+    alone = stratified_split(LABELS[:50], 0.2, seed=0)[1]
+    np.testing.assert_array_equal(alone, [i for i in stratified_split(LABELS, 0.2, seed=0)[1] if i < 50])
