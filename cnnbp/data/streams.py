@@ -33,7 +33,7 @@ def image_uniforms(seed: int, epoch: int, step: int, indices: NDArray[np.intp], 
     images = _mix(key + indices.astype(np.uint64) * _GAMMA)  # (m,)
     counters = np.arange(1, draws + 1, dtype=np.uint64) * _GAMMA
     bits = _mix(images[:, None] + counters)  # (m, draws)
-    return (bits >> np.uint64(11)) * 2.0**-53
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,0 +1,121 @@
+"""Scanning an image folder: DIR/<class>/*, or DIR/{train,val,test}/<class>/*."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnbp.data.walk import Entry, Walk, entries
+from cnnbp.errors import DataError
+
+SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+LOOSE_IMAGE = "images outside any class folder"
+
+ClassFiles = Mapping[str, Sequence[Path]]  # the images of each class
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The images of one split, sorted by class and path."""
+
+    files: tuple[Path, ...]
+    names: tuple[str, ...]  # POSIX paths relative to the scanned folder
+    labels: NDArray[np.intp]  # (N,) class of each file
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFolder:
+    """What a scan found; no image has been opened.
+
+    `splits` has "train" ("val" and "test" when the folder has them). `skipped` counts by reason what was passed over;
+    `followed` counts the links that lead out of the folder.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    skipped: Mapping[str, int]
+    followed: Mapping[str, int]
+
+
+def scan_folder(root: Path, *, classes: Sequence[str] | None = None, allow_empty: bool = False) -> ImageFolder:
+    """Find the images below `root`, their classes and their splits.
+
+    Classes are the train split's folders, sorted by name; or `classes`, those of a trained network, and then no train
+    split is needed. Raises DataError when there are no class folders, for empty ones (unless `allow_empty`), unknown
+    ones, link loops, and folders that cannot be read.
+    """
+    root = root.absolute()
+    walk = Walk(root)
+    found = {split: _class_files(folder, walk) for split, folder in _split_folders(root, walk).items()}
+    if classes is None and "train" not in found:
+        raise DataError(f"{str(root)!r} has {' and '.join(found)} but no train folder")
+    names = tuple(classes if classes is not None else found["train"])
+    _reject_unknown(found, names, root)
+    if not allow_empty:
+        _reject_empty(found, root)
+    splits = {split: _make_split(root, files, names) for split, files in found.items()}
+    return ImageFolder(root, names, splits, dict(walk.skipped), dict(walk.followed))
+
+
+def _split_folders(root: Path, walk: Walk) -> dict[str, Path]:
+    """Return where each split is; a folder that is not laid out in splits is all train."""
+    found = entries(root, walk.skipped)
+    names = [entry.path.name for entry in found if entry.is_folder]
+    if not names or not set(names) <= set(SPLIT_NAMES):
+        walk.skipped.clear()  # `root` will be read again, as the train split
+        return {"train": root}
+    _pass_over_files(found, walk)
+    splits: dict[str, Path] = {}
+    for name in names:
+        split = SPLIT_NAMES[name]
+        if split in splits:
+            raise DataError(f"{str(root)!r} has both {splits[split].name!r} and {name!r}; keep one validation split")
+        splits[split] = root / name
+    return splits
+
+
+def _class_files(folder: Path, walk: Walk) -> ClassFiles:
+    """Return the images of each class folder of one split; raises DataError when there is none."""
+    found = entries(folder, walk.skipped)
+    if not any(entry.is_folder for entry in found):
+        loose = sum(entry.is_image for entry in found)
+        inside = f"{loose} image{'s' * (loose > 1)} but no" if loose else "no"
+        raise DataError(f"{inside} class folders in {str(folder)!r}; cnnbp reads DIR/<class>/<image>")
+    _pass_over_files(found, walk)
+    return {entry.path.name: sorted(walk.images(entry.path)) for entry in found if entry.is_folder}
+
+
+def _pass_over_files(found: Sequence[Entry], walk: Walk) -> None:
+    for entry in found:
+        if not entry.is_folder:
+            walk.pass_over(entry, LOOSE_IMAGE if entry.is_image else None)
+
+
+def _make_split(root: Path, files: ClassFiles, classes: Sequence[str]) -> Split:
+    by_class = [files.get(name, ()) for name in classes]
+    flat = tuple(file for images in by_class for file in images)
+    names = tuple(file.relative_to(root).as_posix() for file in flat)
+    return Split(flat, names, np.repeat(np.arange(len(classes)), [len(images) for images in by_class]))
+
+
+def _reject_unknown(found: Mapping[str, ClassFiles], classes: Sequence[str], root: Path) -> None:
+    unknown = [f"{split}/{name}" for split, files in found.items() for name in files if name not in classes]
+    if unknown:
+        raise DataError(f"{str(root)!r} has classes that training does not know: {_listed(unknown)}")
+
+
+def _reject_empty(found: Mapping[str, ClassFiles], root: Path) -> None:
+    empty = [f"{split}/{name}" for split, files in found.items() for name, images in files.items() if not images]
+    if empty:
+        raise DataError(
+            f"{str(root)!r} has class folders without images: {_listed(empty)}; "
+            "fill or remove them, or set data.allow_empty: true"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)
