@@ -24,7 +24,12 @@ class ConfigError(CnnbpError):
 
 
 class ShapeError(ConfigError):
-    """A layer that does not fit the shape of its input; the message holds the arithmetic."""
+    """A layer that does not fit the shape of its input; the message holds the arithmetic.
+
+    `path` leads to the layer inside the configuration, as ("layers", 3).
+    """
+
+    path: tuple[str | int, ...] = ()
 
 
 class DataError(CnnbpError):

@@ -1,0 +1,154 @@
+"""Activations: one number in, one number out. Each derivative stands under its function."""
+
+from math import pi, sqrt
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat, PositiveFloat
+
+from cnnbp.arrays import Array
+from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer
+
+
+def reusable(x: Array, ctx: Context) -> Array:
+    """Return where a result of x's size may be written: over x where nobody reads it again, else fresh memory."""
+    return x if ctx.may_overwrite else ctx.empty(x.shape, x.dtype)
+
+
+def sigmoid(z: Array) -> Array:
+    """σ(z) = 1/(1 + e⁻ᶻ); the overflow of e⁻ᶻ far left is the right answer, 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-z))
+
+
+class ReLU(PiecewiseLayer):
+    """y = max(x, 0); its derivative at 0 is taken as 0."""
+
+    type = "relu"
+    suits = "he"
+    caches_output = True
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
+        y = np.maximum(x, 0, out=reusable(x, ctx))
+        return y, y
+
+    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        return np.multiply(dy, cache > 0, out=reusable(dy, ctx)), {}
+
+    def branches(self, params: Params, cache: Array, ctx: Context) -> Array:
+        return cache > 0
+
+    def forward_on(self, params: Params, x: Array, branches: Array, ctx: Context) -> Array:
+        return x * branches
+
+
+class LeakyReLU(PiecewiseLayer):
+    """y = x for x > 0, else slope·x; its derivative at 0 is the slope."""
+
+    type = "leaky_relu"
+    suits = "he"
+
+    slope: NonNegativeFloat = Field(default=0.01, description="Slope left of 0.")
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
+        mask = x > 0
+        return self.forward_on(params, x, mask, ctx), mask
+
+    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        return self.forward_on(params, dy, cache, ctx), {}
+
+    def branches(self, params: Params, cache: Array, ctx: Context) -> Array:
+        return cache
+
+    def forward_on(self, params: Params, x: Array, branches: Array, ctx: Context) -> Array:
+        y = np.multiply(x, self.slope, out=ctx.empty(x.shape, x.dtype))
+        np.copyto(y, x, where=branches)
+        return y
+
+
+class ELU(PiecewiseLayer):
+    """y = x for x > 0, else α(eˣ − 1) (Clevert et al. 2016, arXiv:1511.07289)."""
+
+    type = "elu"
+    suits = "he"
+    caches_output = True
+
+    alpha: PositiveFloat = Field(default=1.0, description="Where the function flattens out on the left: −alpha.")
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
+        y = self.forward_on(params, x, x > 0, ctx)
+        return y, y
+
+    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        y = cache
+        slope = np.where(y > 0, 1, y + self.alpha)  # d/dx α(eˣ − 1) = αeˣ = y + α
+        return np.multiply(dy, slope, out=reusable(dy, ctx)), {}
+
+    def branches(self, params: Params, cache: Array, ctx: Context) -> Array:
+        return cache > 0
+
+    def forward_on(self, params: Params, x: Array, branches: Array, ctx: Context) -> Array:
+        left = np.where(branches, 0, x)  # keeps e^x from overflowing on the right
+        return np.where(branches, x, self.alpha * np.expm1(left))
+
+
+class GELU(Layer):
+    """y = x/2·(1 + tanh(√(2/π)(x + 0.044715 x³))), the tanh form (Hendrycks & Gimpel 2016, arXiv:1606.08415)."""
+
+    type = "gelu"
+    suits = "he"
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array]]:
+        t = np.tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x))
+        return 0.5 * x * (1 + t), (x, t)
+
+    def backward(self, params: Params, cache: tuple[Array, Array], dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        x, t = cache
+        dt = (1 - t * t) * sqrt(2 / pi) * (1 + 3 * 0.044715 * x * x)
+        return dy * (0.5 * (1 + t) + 0.5 * x * dt), {}
+
+
+class SiLU(Layer):
+    """y = x·σ(x), also called swish."""
+
+    type = "silu"
+    suits = "he"
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array]]:
+        s = sigmoid(x)
+        return x * s, (x, s)
+
+    def backward(self, params: Params, cache: tuple[Array, Array], dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        x, s = cache
+        return dy * s * (1 + x * (1 - s)), {}
+
+
+class Sigmoid(Layer):
+    """y = σ(x) = 1/(1 + e⁻ˣ)."""
+
+    type = "sigmoid"
+    suits = "xavier"
+    caches_output = True
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
+        y = sigmoid(x)
+        return y, y
+
+    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        y = cache
+        return dy * y * (1 - y), {}
+
+
+class Tanh(Layer):
+    """y = tanh(x)."""
+
+    type = "tanh"
+    suits = "xavier"
+    caches_output = True
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
+        y = np.tanh(x, out=reusable(x, ctx))
+        return y, y
+
+    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        y = cache
+        return dy * (1 - y * y), {}

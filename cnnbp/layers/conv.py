@@ -1,0 +1,98 @@
+"""Convolution over feature maps (cross-correlation, as everyone's `conv2d` is)."""
+
+from typing import Self
+
+import numpy as np
+from pydantic import Field, PositiveInt, model_validator
+
+from cnnbp.arrays import Array, Shape, format_shape
+from cnnbp.errors import ShapeError
+from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params, Window
+from cnnbp.layers.initialisers import Initialiser
+from cnnbp.layers.windows import Pad, Size, col2im, im2col, output_size, resolve_padding
+
+
+class Conv2d(Layer):
+    """Z = W ⋆ x + b: (C, H, W, M) → (filters, OH, OW, M), with OH = ⌊(H + pad − dilation·(k−1) − 1)/stride⌋ + 1.
+
+    W is (filters, C/groups, kH, kW), b (filters,). With the windows of x as columns, forward is one matrix product.
+    """
+
+    type = "conv2d"
+
+    filters: PositiveInt = Field(description="Number of filters, and so of output channels.")
+    kernel: Size = Field(description="Height and width of the filters.")
+    stride: Size = Field(default=(1, 1), description="Step of the window.")
+    pad: Pad = Field(default=(0, 0), description="Zeros around the input: a number, [height, width], same or valid.")
+    dilation: Size = Field(default=(1, 1), description="Distance between neighbouring places of the kernel.")
+    groups: PositiveInt = Field(default=1, description="Split channels and filters into groups that do not mix.")
+    bias: bool = Field(default=True, description="Add b to every output channel.")
+    init: Initialiser | None = Field(default=None, description="How W is drawn; by default what suits the activation.")
+
+    @model_validator(mode="after")
+    def _groups_divide_filters(self) -> Self:
+        if self.filters % self.groups:
+            raise ValueError(f"filters ({self.filters}) must be divisible by groups ({self.groups})")
+        return self
+
+    def window(self, input_shape: Shape) -> Window:
+        size = (input_shape[1], input_shape[2])
+        pad = resolve_padding(self.pad, size, self.kernel, self.stride, self.dilation)
+        return Window(self.kernel, self.stride, pad, self.dilation)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        [input_shape] = input_shapes
+        require_feature_map(self, input_shape)
+        if input_shape[0] % self.groups:
+            raise ShapeError(
+                f'conv2d "{self.name}": {self.groups} groups do not divide the {input_shape[0]} channels of its input'
+                f" {format_shape(input_shape)}"
+            )
+        return (self.filters, *output_size(self, input_shape, self.window(input_shape)))
+
+    def parameters(self, input_shape: Shape) -> dict[str, ParameterSpec]:
+        C, (kh, kw) = input_shape[0], self.kernel
+        fan_in, fan_out = C // self.groups * kh * kw, self.filters // self.groups * kh * kw
+        shape = (self.filters, C // self.groups, kh, kw)
+        specs = {"W": ParameterSpec(shape, fan_in, fan_out, self.init, decays=True)}
+        if self.bias:
+            specs["b"] = ParameterSpec((self.filters,), fill=0.0)
+        return specs
+
+    def macs(self, input_shape: Shape) -> int:
+        F, OH, OW = self.output_shape(input_shape)
+        return F * OH * OW * input_shape[0] // self.groups * self.kernel[0] * self.kernel[1]
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Shape]]:
+        F, OH, OW = self.output_shape(x.shape[:-1])
+        G, M, W = self.groups, x.shape[-1], params["W"]
+        cols = im2col(x, self.window(x.shape[:-1]), (OH, OW), ctx)  # (C, kH, kW, OH, OW, M)
+        y = ctx.empty((F, OH, OW, M), np.result_type(W, x))
+        np.matmul(W.reshape(G, F // G, -1), cols.reshape(G, W[0].size, -1), out=y.reshape(G, F // G, -1))
+        if self.bias:
+            y += params["b"][:, None, None, None]
+        return y, (cols, x.shape[:-1])
+
+    def backward(
+        self, params: Params, cache: tuple[Array, Shape], dy: Array, ctx: Context
+    ) -> tuple[Array | None, Gradients]:
+        cols, input_shape = cache
+        G, F, W = self.groups, self.filters, params["W"]
+        dz = dy.reshape(G, F // G, -1)  # (G, F/G, OH·OW·M)
+        windows = cols.reshape(G, W[0].size, -1)  # (G, C/G·kH·kW, OH·OW·M)
+        gradients = {"W": (dz @ windows.transpose(0, 2, 1)).reshape(W.shape)}
+        if self.bias:
+            gradients["b"] = dy.reshape(F, -1).sum(axis=1)
+        if not ctx.wants_dx:
+            return None, gradients
+        dcols = np.matmul(W.reshape(G, F // G, -1).transpose(0, 2, 1), dz, out=ctx.empty(windows.shape, dy.dtype))
+        return col2im(dcols.reshape(cols.shape), self.window(input_shape), input_shape, ctx), gradients
+
+
+def require_feature_map(layer: Layer, input_shape: Shape) -> None:
+    """Raise ShapeError unless the input is (C, H, W)."""
+    if len(input_shape) != 3:
+        raise ShapeError(
+            f'{layer.type} "{layer.name}" needs feature maps (channels×height×width);'
+            f" its input is {format_shape(input_shape, 'M')}, already flattened"
+        )

@@ -1,0 +1,115 @@
+"""The one place that knows sliding windows: their sizes, padding, and im2col with its adjoint col2im."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, NonNegativeInt, PositiveInt
+
+from cnnbp.arrays import Array, Shape, format_shape
+from cnnbp.errors import ShapeError
+from cnnbp.layers.base import Context, Layer, Window
+
+
+def _both_ways(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_both_ways, PositiveInt | tuple[int, int])]
+Pad = (
+    Literal["same", "valid"]
+    | Annotated[tuple[NonNegativeInt, NonNegativeInt], BeforeValidator(_both_ways, NonNegativeInt | tuple[int, int])]
+)
+
+
+def resolve_padding(
+    pad: Pad, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Turn `pad` into ((top, bottom), (left, right)).
+
+    `same` gives ⌈n/stride⌉ outputs; an odd row or column of padding stands at the bottom or right.
+    """
+    if pad == "valid":
+        return (0, 0), (0, 0)
+    if pad == "same":
+        vertical, horizontal = map(_same_padding, size, kernel, stride, dilation)
+        return vertical, horizontal
+    return (pad[0], pad[0]), (pad[1], pad[1])
+
+
+def _same_padding(n: int, k: int, s: int, d: int) -> tuple[int, int]:
+    total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+    return total // 2, total - total // 2
+
+
+def output_size(layer: Layer, input_shape: Shape, window: Window) -> tuple[int, int]:
+    """Return (OH, OW) of a window over (C, H, W); ShapeError with the arithmetic when it does not fit even once."""
+    sizes = []
+    for n, k, s, (before, after), d in zip(
+        input_shape[1:], window.kernel, window.stride, window.pad, window.dilation, strict=True
+    ):
+        reach = d * (k - 1) + 1
+        size = (n + before + after - reach) // s + 1
+        if size < 1:
+            padded = f"{n}+{before}+{after}" if before + after else f"{n}"
+            raise ShapeError(
+                f'{layer.type} "{layer.name}": kernel {format_shape(window.kernel)} stride {_brief(window.stride)}'
+                f"{_dilated(window)} does not fit its input {format_shape(input_shape)}"
+                f" (⌊({padded}−{reach})/{s}⌋+1 = {size})"
+            )
+        sizes.append(size)
+    return sizes[0], sizes[1]
+
+
+def _brief(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else format_shape(pair)
+
+
+def _dilated(window: Window) -> str:
+    return "" if window.dilation == (1, 1) else f" dilation {_brief(window.dilation)}"
+
+
+def padded(x: Array, window: Window, ctx: Context, fill: float = 0.0) -> Array:
+    """Return x (C, H, W, M) with the window's padding around it; x itself where there is none."""
+    (top, bottom), (left, right) = window.pad
+    if top + bottom + left + right == 0:
+        return x
+    C, H, W, M = x.shape
+    xp = ctx.empty((C, top + H + bottom, left + W + right, M), x.dtype)
+    xp[:, :top] = xp[:, top + H :] = fill
+    xp[:, :, :left] = xp[:, :, left + W :] = fill
+    xp[:, top : top + H, left : left + W] = x
+    return xp
+
+
+def unpadded(xp: Array, window: Window) -> Array:
+    """Return the view of xp without the window's padding."""
+    (top, bottom), (left, right) = window.pad
+    return xp[:, top : xp.shape[1] - bottom, left : xp.shape[2] - right]
+
+
+def places(xp: Array, window: Window, out: tuple[int, int]) -> Iterator[tuple[int, int, Array]]:
+    """Yield (i, j, view): for each place of the kernel, what all windows see there, (C, OH, OW, M), without a copy."""
+    (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
+    for i in range(kh):
+        rows = slice(i * dh, i * dh + sh * (out[0] - 1) + 1, sh)
+        for j in range(kw):
+            yield i, j, xp[:, rows, j * dw : j * dw + sw * (out[1] - 1) + 1 : sw]
+
+
+def im2col(x: Array, window: Window, out: tuple[int, int], ctx: Context) -> Array:
+    """Copy every window of x (C, H, W, M) into a column: (C, kH, kW, OH, OW, M)."""
+    xp = padded(x, window, ctx)
+    cols = ctx.empty((x.shape[0], *window.kernel, *out, x.shape[-1]), x.dtype)
+    for i, j, view in places(xp, window, out):
+        cols[:, i, j] = view
+    return cols
+
+
+def col2im(cols: Array, window: Window, input_shape: Shape, ctx: Context) -> Array:
+    """Add every column back to where im2col took it from: (C, H, W, M). The adjoint of im2col."""
+    C, H, W = input_shape
+    (top, bottom), (left, right) = window.pad
+    xp = ctx.zeros((C, top + H + bottom, left + W + right, cols.shape[-1]), cols.dtype)
+    for i, j, view in places(xp, window, (cols.shape[3], cols.shape[4])):
+        view += cols[:, i, j]
+    return unpadded(xp, window)

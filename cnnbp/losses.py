@@ -1,0 +1,169 @@
+"""Losses over a batch of M images. They take logits, which is stable, and are where the 1/M of the mean enters.
+
+`forward` gives each image's loss, `backward` the gradient of their mean over the whole batch: the 1/M is in
+∂L/∂logits and nowhere else. Logits are (K, m) for the m images of a micro-batch; labels are class indices (m,).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+
+from cnnbp.arrays import Array
+from cnnbp.layers.activations import sigmoid
+from cnnbp.spelling import OneOf
+
+Weights = tuple[PositiveFloat, ...]
+
+
+class Loss(BaseModel):
+    """Base of the losses. `class_weights` scale each image's loss by its class; the divisor stays M."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: ClassVar[str]
+
+    class_weights: Weights | Literal["balanced"] | None = Field(
+        default=None, description="One weight per class in the order of their names, or balanced: N/(classes·count)."
+    )
+
+    def outputs(self, classes: int) -> int:
+        """Return how many outputs the last layer must have."""
+        return classes
+
+    def balanced(self, counts: Sequence[int]) -> Self:
+        """Return the loss with `balanced` weights worked out from the images per class of the training split."""
+        if self.class_weights != "balanced":
+            return self
+        present = [max(count, 1) for count in counts]
+        weights = tuple(sum(counts) / (len(counts) * count) for count in present)
+        return self.model_copy(update={"class_weights": weights})
+
+    def forward(self, logits: Array, labels: Array) -> tuple[Array, Any]:
+        """Return each image's loss (m,) and the cache that backward needs."""
+        targets = self.targets(labels, logits.shape[0], logits.real.dtype)
+        losses = self._losses(logits, targets)
+        weights = self._weights(labels, logits.real.dtype)
+        return (losses if weights is None else losses * weights), (logits, targets, weights)
+
+    def backward(self, cache: Any, batch_size: int) -> Array:
+        """Return ∂L/∂logits (K, m) of the mean over `batch_size` images."""
+        logits, targets, weights = cache
+        dlogits = self._slopes(logits, targets)
+        if weights is not None:
+            dlogits *= weights
+        dlogits /= batch_size
+        return dlogits
+
+    def targets(self, labels: Array, outputs: int, dtype: Any) -> Array:
+        """Return what the outputs should be, (K, m)."""
+        targets = np.zeros((outputs, len(labels)), dtype)
+        targets[labels, np.arange(len(labels))] = 1
+        return targets
+
+    def probabilities(self, logits: Array) -> Array:
+        """Return the probability of each class, (classes, m)."""
+        raise NotImplementedError
+
+    def predictions(self, logits: Array) -> Array:
+        """Return the index of the most probable class, (m,)."""
+        return np.argmax(logits, axis=0)
+
+    def _weights(self, labels: Array, dtype: Any) -> Array | None:
+        if self.class_weights is None:
+            return None
+        if self.class_weights == "balanced":
+            raise ValueError("balanced class weights need the class counts first: call balanced(counts)")
+        return np.asarray(self.class_weights, dtype)[labels]
+
+    def _losses(self, logits: Array, targets: Array) -> Array:
+        raise NotImplementedError
+
+    def _slopes(self, logits: Array, targets: Array) -> Array:
+        raise NotImplementedError
+
+
+class _Smoothed(Loss):
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Share of each target that is spread evenly over all classes."
+    )
+
+
+class BinaryCrossEntropy(_Smoothed):
+    """−y log σ(z) − (1 − y) log(1 − σ(z)) of one logit per image, over two classes."""
+
+    type = "binary_cross_entropy"
+
+    def outputs(self, classes: int) -> int:
+        return 1
+
+    def targets(self, labels: Array, outputs: int, dtype: Any) -> Array:
+        y = labels.astype(dtype)[None, :]  # (1, m)
+        return y * (1 - self.label_smoothing) + self.label_smoothing / 2
+
+    def probabilities(self, logits: Array) -> Array:
+        p = sigmoid(logits[0])
+        return np.stack([1 - p, p])
+
+    def predictions(self, logits: Array) -> Array:
+        return (logits[0] > 0).astype(np.intp)
+
+    def _losses(self, logits: Array, targets: Array) -> Array:
+        z, positive = logits[0], logits[0].real > 0
+        # max(z, 0) − z·y + log(1 + e^−|z|), which cannot overflow; written so that it holds for complex z too
+        return np.where(positive, z, 0) - z * targets[0] + np.log1p(np.exp(np.where(positive, -z, z)))
+
+    def _slopes(self, logits: Array, targets: Array) -> Array:
+        return sigmoid(logits) - targets  # σ′ has cancelled: (A − Y)/(A(1 − A)) · A(1 − A)
+
+
+class CrossEntropy(_Smoothed):
+    """−Σₖ yₖ log softmax(z)ₖ of one logit per class."""
+
+    type = "cross_entropy"
+
+    def targets(self, labels: Array, outputs: int, dtype: Any) -> Array:
+        one_hot = super().targets(labels, outputs, dtype)
+        return one_hot * (1 - self.label_smoothing) + self.label_smoothing / outputs
+
+    def probabilities(self, logits: Array) -> Array:
+        return np.exp(_log_softmax(logits))
+
+    def _losses(self, logits: Array, targets: Array) -> Array:
+        return -(targets * _log_softmax(logits)).sum(axis=0)
+
+    def _slopes(self, logits: Array, targets: Array) -> Array:
+        return np.exp(_log_softmax(logits)) - targets  # (K, m); the targets of an image sum to 1
+
+
+def _log_softmax(logits: Array) -> Array:
+    shifted = logits - logits.real.max(axis=0)
+    return shifted - np.log(np.exp(shifted).sum(axis=0))
+
+
+class MeanSquaredError(Loss):
+    """1/K Σₖ (zₖ − yₖ)² against one-hot targets: over a batch the mean is over M·K."""
+
+    type = "mean_squared_error"
+
+    def probabilities(self, logits: Array) -> Array:
+        """Return the outputs clipped to 0…1 and scaled to sum to 1: a reading, the loss knows no probabilities."""
+        clipped = np.clip(logits, 1e-12, 1)
+        return clipped / clipped.sum(axis=0)
+
+    def _losses(self, logits: Array, targets: Array) -> Array:
+        return ((logits - targets) ** 2).mean(axis=0)
+
+    def _slopes(self, logits: Array, targets: Array) -> Array:
+        return 2 * (logits - targets) / logits.shape[0]
+
+
+LOSSES: tuple[type[Loss], ...] = (BinaryCrossEntropy, CrossEntropy, MeanSquaredError)
+
+
+def _spellings() -> dict[str, type[BaseModel]]:
+    return {loss.type: loss for loss in LOSSES}
+
+
+LossSpec = Annotated[Loss, OneOf("loss", _spellings)]

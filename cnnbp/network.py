@@ -1,0 +1,173 @@
+"""A network: a flat list of nodes in topological order, each a layer with the indices of its inputs.
+
+A residual block is only a way to write some nodes and an `add`, so every inner layer is named, timed, blamed and
+restarted like all others.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnnbp.arrays import Array, Shape
+from cnnbp.errors import ConfigError, ShapeError
+from cnnbp.layers import Add, CoupledLayer, Layer, LayerSpec, ParameterSpec, Residual
+from cnnbp.layers.initialisers import Initialiser, draw
+from cnnbp.parameters import Layout, Parameters, Tensors
+
+Named = TypeVar("Named", Layer, Residual)
+
+INPUT = -1  # the index of the value that the images are
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer in its place: `inputs` are indices of earlier nodes (or INPUT)."""
+
+    index: int
+    layer: Layer
+    inputs: tuple[int, ...]
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+    path: tuple[str | int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The layer's unique name."""
+        assert self.layer.name is not None
+        return self.layer.name
+
+    @cached_property
+    def parameter_specs(self) -> dict[str, ParameterSpec]:
+        """What parameters the layer has here."""
+        return self.layer.parameters(self.input_shapes[0])
+
+    @property
+    def is_coupled(self) -> bool:
+        """Whether the layer mixes the images of a batch in training."""
+        return isinstance(self.layer, CoupledLayer)
+
+
+class Network:
+    """Nodes with their shapes; parameters and running statistics live outside and come in with each call."""
+
+    def __init__(self, input_shape: Shape, layers: Sequence[LayerSpec]) -> None:
+        self.input_shape = input_shape
+        self.nodes: tuple[Node, ...] = tuple(_Builder(input_shape).build(layers))
+        self.output_shape = self.nodes[-1].output_shape
+        self.layout = Layout(
+            {
+                node.name: {name: spec.shape for name, spec in node.parameter_specs.items()}
+                for node in self.nodes
+                if node.parameter_specs
+            }
+        )
+
+    @cached_property
+    def readers(self) -> dict[int, tuple[Node, ...]]:
+        """For each value (by the index of its node, INPUT for the images) the nodes that read it."""
+        return {
+            value: tuple(node for node in self.nodes if value in node.inputs) for value in range(-1, len(self.nodes))
+        }
+
+    @cached_property
+    def reusable_values(self) -> frozenset[int]:
+        """The values that their only reader may overwrite, because no backward needs them again."""
+        reusable = set[int]()
+        for node in self.nodes[:-1]:
+            owned = not node.layer.output_is_view or node.inputs[0] in reusable
+            if owned and not node.layer.caches_output and len(self.readers[node.index]) == 1:
+                reusable.add(node.index)
+        return frozenset(reusable)
+
+    def initial_parameters(self, seed: int, dtype: DTypeLike = np.float32) -> Parameters:
+        """Draw the parameters: each tensor from a stream of its own, keyed by (seed, node, tensor)."""
+        parameters = self.layout.zeros(dtype)
+        for node in self.nodes:
+            for ordinal, (name, spec) in enumerate(node.parameter_specs.items()):
+                rng = np.random.default_rng([seed, node.index, ordinal])
+                parameters[node.name][name][...] = self._draw(node, spec, rng)
+        return parameters
+
+    def _draw(self, node: Node, spec: ParameterSpec, rng: np.random.Generator) -> Array | float:
+        if spec.fill is not None:
+            return spec.fill
+        return draw(spec.initialiser or self._suitable(node), spec.shape, spec.fan_in, spec.fan_out, rng)
+
+    def _suitable(self, node: Node) -> Initialiser:
+        """Return what suits the activation behind a node: the first before the next drawn weights, else lecun."""
+        for reader in self.readers[node.index]:
+            if reader.layer.suits:
+                return reader.layer.suits
+            if any(spec.fill is None for spec in reader.parameter_specs.values()):
+                return "lecun"
+            return self._suitable(reader)
+        return "lecun"
+
+    def initial_state(self) -> Tensors:
+        """Return the running statistics before training, by layer."""
+        states = {node.name: node.layer.state(node.input_shapes[0]) for node in self.nodes}
+        return {name: state for name, state in states.items() if state}
+
+    def decays(self, dtype: DTypeLike = np.float32) -> Array:
+        """Return the vector (N,) that is 1 where weight decay applies and 0 elsewhere."""
+        marks = self.layout.zeros(dtype)
+        for node in self.nodes:
+            for name, spec in node.parameter_specs.items():
+                marks[node.name][name][...] = spec.decays
+        return marks.vector
+
+
+class _Builder:
+    """Turns layers as they are written into nodes, working out names and shapes."""
+
+    def __init__(self, input_shape: Shape) -> None:
+        self.input_shape = input_shape
+        self.nodes: list[Node] = []
+        self.names: set[str] = set()
+        self.ordinals: Counter[str] = Counter()
+
+    def build(self, layers: Sequence[LayerSpec]) -> list[Node]:
+        if not layers:
+            raise ConfigError("a network needs at least one layer")
+        self._chain(layers, INPUT, ("layers",))
+        return self.nodes
+
+    def _chain(self, layers: Sequence[LayerSpec], source: int, path: tuple[str | int, ...]) -> int:
+        for position, layer in enumerate(layers):
+            here = (*path, position)
+            if isinstance(layer, Residual):
+                source = self._residual(layer, source, here)
+            else:
+                source = self._node(self._named(layer, here), (source,), here)
+        return source
+
+    def _residual(self, block: Residual, source: int, path: tuple[str | int, ...]) -> int:
+        block = self._named(block, path)
+        left = self._chain(block.layers, source, (*path, "layers"))
+        right = self._chain(block.shortcut, source, (*path, "shortcut"))
+        return self._node(Add(name=block.name), (left, right), path)
+
+    def _node(self, layer: Layer, inputs: tuple[int, ...], path: tuple[str | int, ...]) -> int:
+        input_shapes = tuple(self.input_shape if i == INPUT else self.nodes[i].output_shape for i in inputs)
+        try:
+            output_shape = layer.output_shape(*input_shapes)
+        except ShapeError as error:
+            error.path = path
+            raise
+        self.nodes.append(Node(len(self.nodes), layer, inputs, input_shapes, output_shape, path))
+        return len(self.nodes) - 1
+
+    def _named(self, layer: Named, path: tuple[str | int, ...]) -> Named:
+        self.ordinals[layer.type] += 1
+        name = layer.name or f"{layer.type}{self.ordinals[layer.type]}"
+        if name in self.names:
+            error = ShapeError(f'two layers are called "{name}": give each a name of its own')
+            error.path = path
+            raise error
+        self.names.add(name)
+        return layer.model_copy(update={"name": name})

@@ -1,0 +1,90 @@
+"""How a choice is spelled in a configuration: a plain word where the defaults serve, else one key with its options.
+
+relu        {maxpool2d: {kernel: 2}}        sgd        {adam: {lr: 1e-3}}
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Annotation for a pydantic field that holds one model out of several, spelled by its name.
+
+    `models` is a function so that a model may stand in its own list (a residual block holds layers).
+    """
+
+    kind: str
+    models: Callable[[], Mapping[str, type[BaseModel]]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        fields = {
+            name: core_schema.typed_dict_field(handler.generate_schema(model), required=False)
+            for name, model in self.models().items()
+        }
+        one_key = core_schema.chain_schema(
+            [
+                core_schema.no_info_plain_validator_function(self._as_one_key),
+                core_schema.typed_dict_schema(fields, extra_behavior="forbid"),
+                core_schema.no_info_plain_validator_function(_the_only_value),
+            ]
+        )
+        by_type: dict[Any, CoreSchema] = {"model": core_schema.is_instance_schema(BaseModel), "spelling": one_key}
+        return core_schema.tagged_union_schema(
+            by_type,
+            lambda value: "model" if isinstance(value, BaseModel) else "spelling",
+            serialization=core_schema.plain_serializer_function_ser_schema(spelled),
+            metadata={"pydantic_js_functions": [self._json_schema(fields)]},
+        )
+
+    def _as_one_key(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, str):
+            value = {value: {}}
+        if not isinstance(value, Mapping) or len(value) != 1:
+            raise PydanticCustomError(
+                "not_one_key", "a {kind} is a word, or one key with its options", {"kind": self.kind}
+            )
+        [(name, options)] = value.items()
+        if name not in self.models():
+            raise PydanticCustomError(
+                "unknown_choice",
+                'unknown {kind} "{name}"',
+                {"kind": self.kind, "name": str(name), "known": list(self.models())},
+            )
+        return {name: {} if options is None else options}
+
+    def _json_schema(self, fields: Mapping[str, Any]) -> Callable[[CoreSchema, GetJsonSchemaHandler], JsonSchemaValue]:
+        def describe(_: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+            spelled_out = {name: handler(field["schema"]) for name, field in fields.items()}
+            one_key = {
+                "type": "object",
+                "properties": spelled_out,
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+            }
+            words = [name for name, model in self.models().items() if has_defaults(model)]
+            return {"anyOf": [{"enum": words}, one_key]}
+
+        return describe
+
+
+def has_defaults(model: type[BaseModel]) -> bool:
+    """Tell whether the plain word is enough: no option without a default."""
+    return not any(field.is_required() for field in model.model_fields.values())
+
+
+def spelled(value: Any) -> Any:
+    """Write a model as a configuration spells it: the word, or one key with the options that were given."""
+    options = value.model_dump(mode="json", exclude_unset=True)
+    return {value.type: options} if options else value.type
+
+
+def _the_only_value(chosen: dict[str, BaseModel]) -> BaseModel:
+    [model] = chosen.values()
+    return model
