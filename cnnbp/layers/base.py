@@ -82,6 +82,7 @@ class Layer(BaseModel):
     type: ClassVar[str]
     output_is_view: ClassVar[bool] = False  # forward may return its input's own memory
     caches_output: ClassVar[bool] = False  # backward reads y: nobody behind may overwrite it
+    symbol: ClassVar[str] = "A"  # what the output is called in formulas, before its number: A is an activation
     suits: ClassVar[Initialiser | None] = None  # an activation's: what the weights before it should be drawn with
 
     name: str | None = Field(default=None, description="A unique name; by default the type and its ordinal.")

@@ -23,6 +23,7 @@ class BatchNorm(CoupledLayer):
     """
 
     type = "batchnorm"
+    symbol = "N"
 
     eps: PositiveFloat = Field(default=1e-5, description="Added to the variance.")
     momentum: Annotated[float, Field(gt=0, le=1)] = Field(default=0.1, description="Weight of the newest batch.")

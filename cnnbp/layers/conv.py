@@ -19,6 +19,7 @@ class Conv2d(Layer):
     """
 
     type = "conv2d"
+    symbol = "Z"
 
     filters: PositiveInt = Field(description="Number of filters, and so of output channels.")
     kernel: Size = Field(description="Height and width of the filters.")

@@ -13,6 +13,7 @@ class Dense(Layer):
     """Z = W·x + b: (features, M) → (units, M). W is (units, features), b (units,)."""
 
     type = "dense"
+    symbol = "Z"
 
     units: PositiveInt = Field(description="Number of neurons.")
     bias: bool = Field(default=True, description="Add b.")

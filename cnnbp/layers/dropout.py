@@ -16,6 +16,7 @@ class Dropout(PiecewiseLayer):
     """
 
     type = "dropout"
+    symbol = "D"
     output_is_view = True
 
     p: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.5, description="Share of numbers that are set to 0.")

@@ -15,6 +15,8 @@ from cnnbp.layers.windows import Pad, Size, output_size, padded, places, resolve
 class _Pool(Layer):
     """What the pools share: (C, H, W, M) → (C, OH, OW, M), OH = ⌊(H + pad − kernel)/stride⌋ + 1."""
 
+    symbol = "F"
+
     kernel: Size = Field(description="Height and width of the window.")
     stride: Size | None = Field(default=None, description="Step of the window; by default the kernel: windows tile.")
     pad: Pad = Field(default=(0, 0), description="Places around the input: a number, [height, width], same or valid.")
@@ -120,6 +122,7 @@ class GlobalAvgPool2d(Layer):
     """y = the mean of each channel: (C, H, W, M) → (C, 1, 1, M)."""
 
     type = "global_avgpool2d"
+    symbol = "F"
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         require_feature_map(self, input_shapes[0])

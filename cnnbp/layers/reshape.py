@@ -10,6 +10,7 @@ class Flatten(Layer):
     """f = the feature maps in one column per image: (C, H, W, M) → (C·H·W, M), row-major, without a copy."""
 
     type = "flatten"
+    symbol = "f"
     output_is_view = True
 
     def output_shape(self, *input_shapes: Shape) -> Shape:

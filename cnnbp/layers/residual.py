@@ -16,6 +16,7 @@ class Add(Layer):
     """y = a + b: both (…, M) of one shape. Its gradient goes to both unchanged."""
 
     type = "add"
+    symbol = "R"
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         left, right = input_shapes
