@@ -1,0 +1,149 @@
+"""Augmentations: small random changes to training images, drawn for each image and epoch whatever batch it is in.
+
+Each is a frozen model of its options with one `apply` over a batch. In YAML its first option may stand for it:
+`{shift: 1}` is `{shift: {pixels: 1}}`.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+from cnnbp.data.split import Indices
+from cnnbp.data.streams import image_uniforms
+
+Pixels = NDArray[np.uint8]  # (m, C, H, W)
+Uniforms = NDArray[np.float64]  # (m, draws) in [0, 1)
+
+
+class Augmentation(BaseModel):
+    """What all augmentations share; `draws` is how many random numbers an image needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    draws: ClassVar[int] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_option_alone(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) else {next(iter(cls.model_fields)): value}
+
+    @abstractmethod
+    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+        """Return the changed images; `pixels` stay as they are."""
+
+
+class Flip(Augmentation):
+    """Mirror left to right (horizontal) or top to bottom (vertical), every other image."""
+
+    axis: Literal["horizontal", "vertical"]
+
+    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+        """Flip where the draw is below one half."""
+        mirrored = pixels[..., ::-1] if self.axis == "horizontal" else pixels[..., ::-1, :]
+        return np.where(uniforms[:, :, None, None] < 0.5, mirrored, pixels)
+
+
+class Shift(Augmentation):
+    """Move by up to `pixels` in each direction; what comes into view repeats the edge."""
+
+    pixels: PositiveInt
+    draws: ClassVar[int] = 2
+
+    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+        """Move down by the first draw and right by the second."""
+        down, right = _integers(uniforms, -self.pixels, self.pixels).T
+        height, width = pixels.shape[2:]
+        rows = np.clip(np.arange(height) - down[:, None], 0, height - 1)  # (m, H): where each row comes from
+        columns = np.clip(np.arange(width) - right[:, None], 0, width - 1)
+        return _gather(pixels, rows, columns)
+
+
+class Crop(Augmentation):
+    """Add a black border of `pad` pixels and cut the old size out of it, somewhere."""
+
+    pad: PositiveInt
+    draws: ClassVar[int] = 2
+
+    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+        """Cut at the corner that the draws name."""
+        border = (self.pad, self.pad)
+        padded = np.pad(pixels, ((0, 0), (0, 0), border, border))
+        top, left = _integers(uniforms, 0, 2 * self.pad).T
+        height, width = pixels.shape[2:]
+        return _gather(padded, top[:, None] + np.arange(height), left[:, None] + np.arange(width))
+
+
+class Rotate(Augmentation):
+    """Turn about the centre by up to `degrees` either way, bilinearly; what comes into view repeats the edge."""
+
+    degrees: float = Field(gt=0, le=180)
+
+    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+        """Look each output pixel up where it was before the turn."""
+        angle = np.deg2rad((2 * uniforms[:, :, None] - 1) * self.degrees)  # (m, 1, 1)
+        height, width = pixels.shape[2:]
+        y = np.arange(height)[:, None] - (height - 1) / 2  # (H, 1), from the centre
+        x = np.arange(width) - (width - 1) / 2  # (W,)
+        rows = np.cos(angle) * y - np.sin(angle) * x + (height - 1) / 2  # (m, H, W)
+        columns = np.sin(angle) * y + np.cos(angle) * x + (width - 1) / 2
+        return _bilinear(pixels, np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1))
+
+
+class Brightness(Augmentation):
+    """Multiply by a factor between 1 − `fraction` and 1 + `fraction`; levels beyond 255 are white."""
+
+    fraction: float = Field(gt=0, le=1)
+
+    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+        """Scale all channels of an image alike."""
+        factor = 1 + self.fraction * (2 * uniforms[:, :, None, None] - 1)
+        return np.minimum(np.rint(pixels * factor), 255).astype(np.uint8)
+
+
+AUGMENTATIONS: dict[str, type[Augmentation]] = {
+    "flip": Flip,
+    "shift": Shift,
+    "rotate": Rotate,
+    "crop": Crop,
+    "brightness": Brightness,
+}
+
+
+def augment(pixels: Pixels, steps: Sequence[Augmentation], *, seed: int, epoch: int, indices: Indices) -> Pixels:
+    """Apply `steps` in turn to (m, C, H, W) images; `indices` (m,) say which images of the set they are."""
+    for number, step in enumerate(steps):
+        pixels = step.apply(pixels, image_uniforms(seed, epoch, number, indices, step.draws))
+    return pixels
+
+
+def _integers(uniforms: Uniforms, low: int, high: int) -> NDArray[np.intp]:
+    """Map uniform numbers to integers from `low` to `high`, both included."""
+    return (low + np.floor(uniforms * (high - low + 1))).astype(np.intp)
+
+
+def _gather(pixels: Pixels, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pixels:
+    """Pick the outer product of rows (m, H) and columns (m, W) from each image, all channels alike."""
+    image, channel = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
+    picked: Pixels = pixels[
+        image[..., None, None], channel[..., None, None], rows[:, None, :, None], columns[:, None, None]
+    ]
+    return picked
+
+
+def _bilinear(pixels: Pixels, rows: Uniforms, columns: Uniforms) -> Pixels:
+    """Read each image at its own (m, H, W) places between pixels."""
+    image, channel = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
+    top, left = rows.astype(np.intp), columns.astype(np.intp)
+    bottom, right = np.minimum(top + 1, pixels.shape[2] - 1), np.minimum(left + 1, pixels.shape[3] - 1)
+    down, along = (rows - top)[:, None], (columns - left)[:, None]  # (m, 1, H, W)
+
+    def at(y: NDArray[np.intp], x: NDArray[np.intp]) -> Pixels:
+        picked: Pixels = pixels[image[..., None, None], channel[..., None, None], y[:, None], x[:, None]]
+        return picked
+
+    upper = at(top, left) * (1 - along) + at(top, right) * along
+    lower = at(bottom, left) * (1 - along) + at(bottom, right) * along
+    return np.rint(upper * (1 - down) + lower * down).astype(np.uint8)

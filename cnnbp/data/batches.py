@@ -1,0 +1,97 @@
+"""An epoch's images in their order, as batches of micro-batches."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cnnbp.arrays import Array
+from cnnbp.data.augment import Augmentation, augment
+from cnnbp.data.decode import muted_pillow
+from cnnbp.data.normalize import Normalization
+from cnnbp.data.split import Indices
+from cnnbp.data.store import ImageSet
+from cnnbp.data.streams import Purpose, stream
+
+_AHEAD = 2  # batches that are prepared before they are asked for, when files must be read
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class MicroBatch:
+    """m normalised images, the batch last, and their classes."""
+
+    x: Array  # (C, H, W, m), contiguous
+    labels: NDArray[np.intp]  # (m,)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """M images, cut into micro-batches; `indices` (M,) say which images of the set they are."""
+
+    indices: Indices
+    micro_batches: tuple[MicroBatch, ...]
+
+
+def epoch_order(n: int, seed: int, epoch: int) -> Indices:
+    """Return the order of `n` training images in one epoch."""
+    return stream(seed, Purpose.ORDER, epoch).permutation(n)
+
+
+def batches(
+    images: ImageSet,
+    order: Indices,
+    batch_size: int,
+    micro_batch_size: int,
+    normalization: Normalization,
+    dtype: DTypeLike,
+    *,
+    augmentations: Sequence[Augmentation] = (),
+    seed: int = 0,
+    epoch: int = 0,
+    threads: int = 1,
+) -> Iterator[Batch]:
+    """Yield the images at `order` in batches; the last one may be smaller.
+
+    Images that are not in memory are read by `threads` background threads, a few batches ahead. Raises DataError for
+    a file that changed or vanished.
+    """
+
+    def micro_batch(indices: Indices) -> MicroBatch:
+        pixels = augment(images.take(indices), augmentations, seed=seed, epoch=epoch, indices=indices)
+        return MicroBatch(normalization.apply(pixels, dtype), images.labels[indices])
+
+    def batch(indices: Indices) -> Batch:
+        return Batch(indices, tuple(micro_batch(cut) for cut in _cuts(indices, micro_batch_size)))
+
+    parts = _cuts(order, batch_size)
+    if images.in_memory:
+        yield from map(batch, parts)
+    else:
+        with muted_pillow():
+            yield from _ahead(batch, parts, threads)
+
+
+def _cuts(indices: Indices, size: int) -> Iterator[Indices]:
+    return (indices[start : start + size] for start in range(0, len(indices), size))
+
+
+def _ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Map on background threads, in order, with a bounded number of results waiting."""
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= threads + _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,64 @@
+"""Pixels 0…255 to the numbers that a network reads: (v/255 − mean)/std, channel by channel."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cnnbp.arrays import Array
+from cnnbp.data.split import Indices
+from cnnbp.data.store import ImageSet
+from cnnbp.errors import DataError
+
+_CHUNK = 256  # images counted at a time
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Mean and standard deviation of each channel, for pixels in 0…1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def uniform(cls, channels: int, mean: float = 0.0, std: float = 1.0) -> "Normalization":
+        """Return the same mean and deviation for all channels."""
+        return cls((mean,) * channels, (std,) * channels)
+
+    @classmethod
+    def of(cls, images: ImageSet, indices: Indices | None = None) -> "Normalization":
+        """Measure the images at `indices`, or all. Raises DataError for a channel that is everywhere the same.
+
+        Counts are exact, so the result does not depend on order, chunks or threads.
+        """
+        indices = np.arange(len(images)) if indices is None else indices
+        counts = np.zeros((images.image_format.channels, 256), np.int64)
+        for start in range(0, len(indices), _CHUNK):
+            for channel, pixels in enumerate(images.take(indices[start : start + _CHUNK]).swapaxes(0, 1)):
+                counts[channel] += np.bincount(pixels.ravel(), minlength=256)
+        return cls(*_moments(counts))
+
+    def apply(self, pixels: NDArray[np.uint8], dtype: DTypeLike) -> Array:
+        """Convert (m, C, H, W) uint8 to a contiguous (C, H, W, m) array of `dtype`."""
+        x = np.ascontiguousarray(pixels.transpose(1, 2, 3, 0)).astype(dtype)
+        for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
+            x[channel] -= 255 * mean
+            x[channel] *= 1 / (255 * std)
+        return x
+
+
+def _moments(counts: NDArray[np.int64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation of each row of a (C, 256) histogram, as fractions of 255."""
+    levels = np.arange(256) / 255
+    total = counts.sum(axis=1)
+    if not total.all():
+        raise DataError("normalize: auto has no images to measure")
+    mean = counts @ levels / total
+    std = np.sqrt((counts * (levels - mean[:, None]) ** 2).sum(axis=1) / total)
+    flat = np.flatnonzero((counts > 0).sum(axis=1) == 1)
+    if flat.size:
+        raise DataError(
+            f"normalize: auto cannot divide by the spread of channel {flat[0]}, which is 0: all pixels are the same; "
+            "give mean and std"
+        )
+    return tuple(mean.tolist()), tuple(std.tolist())

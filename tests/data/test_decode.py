@@ -1,0 +1,214 @@
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from cnnbp.data import convert, decode
+from cnnbp.data.decode import ImageFormat, decode_image, muted_pillow, read_image
+from cnnbp.errors import DataError
+from tests.data.images import noise, save
+
+GREY = ImageFormat(channels=1, height=4, width=6)
+COLOUR = replace(GREY, channels=3)
+
+
+def test_a_grey_png_of_the_right_size_comes_back_unchanged(tmp_path):
+    pixels = noise(4, 6)
+    np.testing.assert_array_equal(decode_image(save(tmp_path / "x.png", pixels), GREY), pixels[None])
+
+
+def test_a_colour_image_is_channels_first(tmp_path):
+    pixels = noise(4, 6, 3)
+    decoded = decode_image(save(tmp_path / "x.png", pixels), COLOUR)
+    np.testing.assert_array_equal(decoded, pixels.transpose(2, 0, 1))
+    assert decoded.flags.c_contiguous
+
+
+def test_grey_and_colour_become_what_the_network_wants(tmp_path):
+    grey, colour = noise(4, 6), noise(4, 6, 3)
+    repeated = decode_image(save(tmp_path / "g.png", grey), COLOUR)
+    np.testing.assert_array_equal(repeated, np.stack([grey] * 3))
+    luma = decode_image(save(tmp_path / "c.png", colour), GREY)[0]
+    np.testing.assert_allclose(luma, colour @ [0.299, 0.587, 0.114], atol=1)
+
+
+@pytest.mark.parametrize("extension", ["png", "bmp", "gif", "webp", "tif", "ppm", "pgm"])
+def test_every_lossless_format_gives_the_same_pixels(tmp_path, extension):
+    pixels = noise(4, 6)
+    options = {"lossless": True} if extension == "webp" else {}
+    image = Image.fromarray(pixels)
+    path = save(tmp_path / f"x.{extension}", image.convert("RGB") if extension in ("webp", "ppm") else image, **options)
+    np.testing.assert_array_equal(decode_image(path, GREY)[0], pixels)
+
+
+def test_the_content_decides_whatever_the_file_is_called(tmp_path):
+    path = save(tmp_path / "x.png", noise(4, 6), format="BMP")
+    np.testing.assert_array_equal(decode_image(path, GREY)[0], noise(4, 6))
+
+
+def test_a_postscript_file_called_png_is_refused(tmp_path):
+    path = tmp_path / "x.png"
+    Image.fromarray(noise(4, 6)).save(path, format="EPS")
+    with pytest.raises(DataError, match="content is not PNG"):
+        decode_image(path, GREY)
+
+
+@pytest.mark.parametrize(("background", "expected"), [(255, 255), (0, 0), ((255, 0, 0), 76)])
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
+def test_transparent_pixels_show_the_background(tmp_path, mode, background, expected):
+    image = Image.new("RGBA", (6, 4), (10, 20, 30, 0))
+    options = {}
+    if mode == "P":
+        image, options = Image.new("P", (6, 4), 1), {"transparency": 1}
+        image.putpalette([0, 0, 0, 10, 20, 30])
+    path = save(tmp_path / "x.png", image.convert(mode), **options)
+    assert (decode_image(path, replace(GREY, background=background)) == expected).all()
+
+
+def test_half_transparent_pixels_are_blended(tmp_path):
+    path = save(tmp_path / "x.png", Image.new("RGBA", (6, 4), (0, 0, 0, 128)))
+    assert (decode_image(path, COLOUR) == 127).all()
+
+
+def test_a_transparent_grey_level_shows_the_background(tmp_path):
+    pixels = np.full((4, 6), 7, np.uint8)
+    pixels[0, 0] = 8
+    path = save(tmp_path / "x.png", pixels, transparency=7)
+    decoded = decode_image(path, GREY)[0]
+    assert decoded[0, 0] == 8
+    assert decoded[1, 1] == 255
+
+
+def test_palette_and_one_bit_images_mean_their_colours(tmp_path):
+    palette = Image.new("P", (6, 4), 1)
+    palette.putpalette([0, 0, 0, 200, 100, 50])
+    np.testing.assert_array_equal(decode_image(save(tmp_path / "p.png", palette), COLOUR)[:, 0, 0], [200, 100, 50])
+    assert (decode_image(save(tmp_path / "1.png", Image.new("1", (6, 4), 1)), GREY) == 255).all()
+
+
+def test_cmyk_is_converted_by_meaning(tmp_path):
+    path = save(tmp_path / "x.jpg", Image.new("CMYK", (6, 4), (255, 0, 0, 0)), quality=100)
+    np.testing.assert_allclose(decode_image(path, COLOUR)[:, 0, 0], [0, 255, 255], atol=3)
+
+
+@pytest.mark.parametrize("extension", ["png", "tif", "pgm"])
+def test_sixteen_bit_grey_is_divided_by_257(tmp_path, extension):
+    pixels = np.linspace(0, 65535, 24).round().astype(np.uint16).reshape(4, 6)
+    decoded = decode_image(save(tmp_path / f"x.{extension}", pixels), GREY)[0]
+    np.testing.assert_array_equal(decoded, np.rint(pixels / 257))
+
+
+def test_a_sixteen_bit_transparent_level_shows_the_background(tmp_path):
+    plain = save(tmp_path / "x.png", np.full((4, 6), 1000, np.uint16)).read_bytes()
+    chunk = b"tRNS" + struct.pack(">H", 1000)
+    at = plain.index(b"IDAT") - 4
+    chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "x.png").write_bytes(plain[:at] + chunk + plain[at:])
+    assert (decode_image(tmp_path / "x.png", GREY) == 255).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_pixels_without_a_range_are_refused(tmp_path, dtype):
+    path = save(tmp_path / "x.tif", np.ones((4, 6), dtype))
+    with pytest.raises(DataError, match="no range that says what is white"):
+        decode_image(path, GREY)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_exif_orientation_is_applied(tmp_path, orientation):
+    pixels = noise(4, 6)
+    upright = Image.fromarray(pixels)
+    inverse = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+    method = inverse.get(orientation) or convert._UPRIGHT.get(orientation)
+    stored = upright.transpose(method) if method is not None else upright
+    exif = Image.Exif()
+    exif[274] = orientation
+    path = save(tmp_path / "x.png", stored, exif=exif)
+    np.testing.assert_array_equal(decode_image(path, GREY)[0], pixels)
+
+
+def test_broken_exif_data_is_ignored_and_noted(tmp_path):
+    path = save(tmp_path / "x.png", noise(4, 6), exif=b"Exif\0\0" + b"garbage that is no TIFF header")
+    with muted_pillow():
+        assert convert.BAD_EXIF in read_image(path, GREY).notes
+
+
+def test_the_first_frame_of_an_animation_is_used_and_noted(tmp_path):
+    first, second = (Image.fromarray(noise(4, 6, seed=seed)) for seed in (0, 1))
+    path = save(tmp_path / "x.gif", first, save_all=True, append_images=[second])
+    decoded = read_image(path, GREY)
+    np.testing.assert_array_equal(decoded.pixels[0], noise(4, 6))
+    assert decoded.notes == {decode.ANIMATED}
+
+
+def test_huge_images_are_refused_from_their_header(tmp_path):
+    header = struct.pack(">IIBBBBB", 60_000, 50_000, 8, 0, 0, 0, 0)
+    path = save(tmp_path / "x.png", noise(4, 6))
+    plain = path.read_bytes()
+    path.write_bytes(plain[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + plain[33:])
+    with pytest.raises(DataError, match="pixels"):
+        decode_image(path, GREY)
+    with pytest.raises(DataError, match=r"4×.* is 0\.0 million pixels; data\.max_pixels"):
+        decode_image(save(tmp_path / "y.png", noise(6, 4)), replace(GREY, max_pixels=23))
+
+
+def test_a_large_jpeg_shrinks_to_nearly_the_same_pixels_as_a_png(tmp_path):
+    gradient = np.add.outer(np.arange(512), np.arange(768)).astype(np.float64) * 255 / 1278
+    pixels = gradient.astype(np.uint8)
+    small = [decode_image(save(tmp_path / name, pixels), GREY).astype(int) for name in ("x.jpg", "x.png")]
+    assert np.abs(small[0] - small[1]).max() <= 2
+
+
+def test_an_empty_a_foreign_and_a_missing_file_say_so_with_their_path(tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("no image")
+    for name, reason in [("empty.png", "the file is empty"), ("text.png", "content is not"), ("absent.png", "No such")]:
+        with pytest.raises(DataError, match=rf"{name}'.*{reason}"):
+            decode_image(tmp_path / name, GREY)
+
+
+@pytest.mark.parametrize("extension", ["png", "jpg", "gif", "webp", "tif", "bmp", "pgm"])
+def test_a_truncated_file_is_an_error(tmp_path, extension):
+    path = save(tmp_path / f"x.{extension}", noise(64, 64))
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match=f"x.{extension}"):
+        decode_image(path, GREY)
+
+
+def encoded(image_format):
+    buffer = io.BytesIO()
+    Image.fromarray(noise(8, 8)).save(buffer, image_format)
+    return buffer.getvalue()
+
+
+@given(st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM", "WEBP"]), st.data())
+def test_a_damaged_file_decodes_or_is_a_data_error(tmp_path_factory, image_format, data):
+    damaged = bytearray(encoded(image_format))
+    for _ in range(data.draw(st.integers(1, 8))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "x.png"
+    path.write_bytes(damaged)
+    with suppress(DataError):
+        assert decode_image(path, GREY).shape == GREY.shape
+
+
+def test_libtiff_does_not_write_to_stderr(tmp_path):
+    path = save(tmp_path / "x.tif", noise(64, 64), compression="tiff_lzw")
+    path.write_bytes(path.read_bytes().replace(struct.pack("<HH", 273, 4), struct.pack("<HH", 65000, 4)))
+    program = (
+        "import pathlib, sys\n"
+        "from cnnbp.data.decode import ImageFormat, decode_image\n"
+        "try: decode_image(pathlib.Path(sys.argv[1]), ImageFormat(1, 4, 6))\n"
+        "except Exception as error: print(type(error).__name__)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("UnreadableImage\n", "")

@@ -1,0 +1,26 @@
+from cnnbp.data.decode import ImageFormat
+from cnnbp.data.duplicates import find_duplicates
+from cnnbp.data.folder import scan_folder
+from cnnbp.data.split import stratified_split
+from cnnbp.data.store import decode_split
+from tests.data.images import noise, save
+
+FORMAT = ImageFormat(channels=1, height=4, width=4)
+
+
+def test_the_same_picture_in_two_splits_is_found_even_in_another_format(tmp_path):
+    for name, seed in [("train/a/1.png", 1), ("train/a/2.png", 2), ("val/a/x.bmp", 2), ("val/a/y.png", 3)]:
+        save(tmp_path / name, noise(4, 4, seed=seed))
+    train, val = (decode_split(scan_folder(tmp_path).splits[split], FORMAT) for split in ("train", "val"))
+    assert find_duplicates(train, val) == (("train/a/2.png", "val/a/x.bmp"),)
+
+
+def test_the_two_sides_of_a_validation_split_are_compared(tmp_path):
+    for number in range(10):
+        save(tmp_path / "a" / f"{number}.png", noise(4, 4, seed=number // 2))
+    images = decode_split(scan_folder(tmp_path).splits["train"], FORMAT)
+    train, validation = stratified_split(images.labels, 0.3, seed=0)
+    expected = {int(index) ^ 1 for index in validation} & set(train.tolist())
+    assert {name for name, _ in find_duplicates(images, images, train, validation)} == {
+        f"a/{index}.png" for index in expected
+    }
