@@ -1,12 +1,14 @@
 """The decoded images of a split: in memory as far as the cache goes, decoded again from there on."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import prod
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from cnnbp.errors import DataError
 DEFAULT_CACHE = 1 << 30  # bytes
 
 _CHUNK = 32  # files per task: what a thread does between two steps of the progress bar
+_SLOW = 0.5e-3  # seconds: an image whose decoding takes longer is worth a thread
 
 
 @dataclass(frozen=True)
@@ -79,18 +82,34 @@ def decode_split(
     Raises DataError that lists all bad files and their reasons; with `skip_bad` they are left out and in `bad`.
     """
     decoding = _Decoding(split, image_format, cache_bytes)
-    starts = range(0, len(split.files), _CHUNK)
-    with muted_pillow(), ThreadPoolExecutor(threads) as pool:
-        try:
-            for start, _ in zip(starts, pool.map(decoding.run, starts), strict=True):
-                if progress:
-                    progress(min(start + _CHUNK, len(split.files)))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with muted_pillow(), closing(_chunk_by_chunk(decoding.run, len(split.files), threads)) as chunks:
+        for done in chunks:
+            if progress:
+                progress(done)
     if decoding.bad and not skip_bad:
         raise DataError(_bad_files(decoding.bad_images(), len(split.files)))
     return decoding.result()
+
+
+def _chunk_by_chunk(run: Callable[[int], None], total: int, threads: int) -> Generator[int, None, None]:
+    """Call `run` with the start of each chunk and yield how many files are done.
+
+    Threads join in where the first chunk was slow: small images are mostly Python, which threads only hold up.
+    """
+    starts = range(0, total, _CHUNK)
+    if not starts:
+        return
+    clock = perf_counter()
+    run(0)
+    worth_a_thread = perf_counter() - clock > _SLOW * _CHUNK
+    yield min(_CHUNK, total)
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for start, _ in zip(starts[1:], (pool.map if worth_a_thread else map)(run, starts[1:]), strict=True):
+                yield min(start + _CHUNK, total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 class _Decoding:
