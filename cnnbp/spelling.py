@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -38,9 +38,15 @@ class OneOf:
         return core_schema.tagged_union_schema(
             by_type,
             lambda value: "model" if isinstance(value, BaseModel) else "spelling",
-            serialization=core_schema.plain_serializer_function_ser_schema(spelled),
+            serialization=core_schema.plain_serializer_function_ser_schema(self._spelled, info_arg=True),
             metadata={"pydantic_js_functions": [self._json_schema(fields)]},
         )
+
+    def _spelled(self, value: BaseModel, info: SerializationInfo) -> Any:
+        """Write a model as a configuration spells it: the word, or one key with its options."""
+        [name] = (name for name, model in self.models().items() if model is type(value))
+        options = value.model_dump(mode="json", exclude_none=info.exclude_none, exclude_unset=info.exclude_unset)
+        return {name: options} if options else name
 
     def _as_one_key(self, value: Any) -> dict[str, Any]:
         if isinstance(value, str):
@@ -77,12 +83,6 @@ class OneOf:
 def has_defaults(model: type[BaseModel]) -> bool:
     """Tell whether the plain word is enough: no option without a default."""
     return not any(field.is_required() for field in model.model_fields.values())
-
-
-def spelled(value: Any) -> Any:
-    """Write a model as a configuration spells it: the word, or one key with the options that were given."""
-    options = value.model_dump(mode="json", exclude_unset=True)
-    return {value.type: options} if options else value.type
 
 
 def _the_only_value(chosen: dict[str, BaseModel]) -> BaseModel:

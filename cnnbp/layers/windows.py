@@ -1,9 +1,10 @@
 """The one place that knows sliding windows: their sizes, padding, and im2col with its adjoint col2im."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, NonNegativeInt, PositiveInt
+from pydantic_core import PydanticCustomError
 
 from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
@@ -11,7 +12,11 @@ from cnnbp.layers.base import Context, Layer, Window
 
 
 def _both_ways(value: Any) -> Any:
-    return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value, value
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        raise PydanticCustomError("size", "{expected}", {"expected": "a whole number or [height, width]"})
+    return value
 
 
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_both_ways, PositiveInt | tuple[int, int])]

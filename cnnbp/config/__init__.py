@@ -1,0 +1,21 @@
+"""The configuration language: YAML to frozen models, with every error at its place in the text."""
+
+from cnnbp.config.checks import check_against_classes
+from cnnbp.config.dump import dump_config
+from cnnbp.config.loader import load_config, parse_config
+from cnnbp.config.models import Config, DataConfig, EarlyStopping, InputConfig, NormalizeConfig, TrainConfig
+from cnnbp.config.schema import json_schema
+
+__all__ = [
+    "Config",
+    "DataConfig",
+    "EarlyStopping",
+    "InputConfig",
+    "NormalizeConfig",
+    "TrainConfig",
+    "check_against_classes",
+    "dump_config",
+    "json_schema",
+    "load_config",
+    "parse_config",
+]
