@@ -102,6 +102,8 @@ class Tape:
     def _pass_on(self, node: Node, dx: Any) -> None:
         """Give each value that the node read its gradient; a value that is read twice has them added."""
         for value, dvalue in zip(node.inputs, dx if len(node.inputs) > 1 else (dx,), strict=True):
+            if value == INPUT and not self.keep_everything:
+                continue  # some readers of the images give None, and nobody reads the sum
             so_far = self.gradients[value]
             self.gradients[value] = dvalue if so_far is None else so_far + dvalue
 

@@ -1,0 +1,193 @@
+"""Networks drawn at random over every layer and option: one seed, one network with its parameters and a batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import ValidationError
+
+from cnnbp.arrays import Arena, Array, Shape
+from cnnbp.errors import ShapeError
+from cnnbp.layers import SPELLINGS, Layer, LayerSpec, Residual
+from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
+from cnnbp.network import Network
+from cnnbp.parameters import Parameters, Tensors
+from cnnbp.tape import Tape
+
+Choice = TypeVar("Choice")
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh")
+ANYWHERE = (*ACTIVATIONS, "batchnorm", "dropout", "residual")
+OVER_IMAGES = (*["conv2d", "maxpool2d", "avgpool2d", "residual", "batchnorm"] * 2, *ANYWHERE)
+OVER_FEATURES = (*["dense"] * 3, *ANYWHERE)
+
+
+@dataclass(frozen=True)
+class RandomNetwork:
+    """A network in float64 with all that a step needs: biases, γ and β lie away from 0 and 1."""
+
+    seed: int
+    layers: tuple[LayerSpec, ...]
+    network: Network
+    loss: Loss
+    params: Parameters
+    state: Tensors
+    x: Array  # (C, H, W, M)
+    labels: Array  # (M,)
+
+    def __str__(self) -> str:
+        """Return all that is needed to build it again."""
+        layers = [{layer.type: layer.model_dump(mode="json", exclude_unset=True)} for layer in self.layers]
+        return f"seed {self.seed}: input {self.x.shape}, layers {layers}, loss {self.loss!r}"
+
+
+def random_network(seed: int) -> RandomNetwork:
+    """Draw a small network over images of unequal sides, its loss, its parameters and a batch of 3 to 6 images."""
+    rng = np.random.default_rng(seed)
+    input_shape = (int(rng.integers(1, 5)), int(rng.integers(4, 10)), int(rng.integers(4, 10)))
+    author = _Author(rng, input_shape)
+    loss, classes = author.loss()
+    layers = author.layers(loss.outputs(classes))
+    network = Network(input_shape, layers)
+    params = network.initial_parameters(seed, np.float64)
+    params.vector += 0.3 * rng.normal(size=params.vector.shape) * (network.decays() == 0)
+    state = {
+        name: {
+            "running_mean": 0.3 * rng.normal(size=tensors["running_mean"].shape),
+            "running_var": rng.uniform(0.5, 2, size=tensors["running_var"].shape),
+        }
+        for name, tensors in network.initial_state().items()
+    }
+    M = int(rng.integers(3, 7))
+    x, labels = rng.normal(size=(*input_shape, M)), rng.integers(0, classes, M)
+    return RandomNetwork(seed, tuple(layers), network, loss, params, state, x, labels)
+
+
+def run(drawn: RandomNetwork, *, keep_everything: bool = True, training: bool = True) -> tuple[Tape, Parameters]:
+    """Take the batch through the network and back as one micro-batch: the tape, and ∂L/∂θ of the mean loss."""
+    tape = Tape(
+        drawn.network,
+        drawn.params,
+        drawn.state,
+        drawn.x.copy(),
+        Arena(),
+        training=training,
+        keep_everything=keep_everything,
+        stream=(drawn.seed, 0, 0),
+    )
+    logits = tape.forward(drawn.network.nodes)
+    _, cache = drawn.loss.forward(logits, drawn.labels)
+    tape.gradients[drawn.network.nodes[-1].index] = drawn.loss.backward(cache, len(drawn.labels))
+    gradient = drawn.params.layout.zeros(drawn.params.vector.dtype)
+    tape.backward(drawn.network.nodes, gradient)
+    return tape, gradient
+
+
+class _Author:
+    """Writes layers one after the other; `shape` is what the next one gets."""
+
+    def __init__(self, rng: np.random.Generator, shape: Shape) -> None:
+        self.rng, self.shape = rng, shape
+
+    def layers(self, outputs: int) -> list[LayerSpec]:
+        layers = [self.fitting(OVER_IMAGES) for _ in range(self.size(1, 4))]
+        if self.any_of([True, False, False]):
+            layers.append(self.fitting(["global_avgpool2d"]))
+        layers.append(self.fitting(["flatten"]))
+        layers += [self.fitting(OVER_FEATURES) for _ in range(self.size(0, 2))]
+        return [*layers, self.accepted("dense", {"units": outputs, "bias": self.any_of([True, False])})]
+
+    def fitting(self, types: Sequence[str]) -> LayerSpec:
+        """Draw until a layer fits the shape that has been reached."""
+        while True:
+            type_ = self.any_of(types)
+            draw: Callable[[], dict[str, Any]] = getattr(self, f"_{type_}", dict)
+            before = self.shape
+            try:
+                return self.accepted(type_, draw())
+            except (ShapeError, ValidationError):
+                self.shape = before
+
+    def accepted(self, type_: str, options: dict[str, Any]) -> LayerSpec:
+        layer = SPELLINGS[type_].model_validate(options)
+        assert isinstance(layer, Layer | Residual)
+        self.shape = Network(self.shape, [layer]).output_shape
+        return layer
+
+    def loss(self) -> tuple[Loss, int]:
+        """Draw a loss and the number of its classes."""
+        loss = self.any_of([BinaryCrossEntropy, CrossEntropy, CrossEntropy, MeanSquaredError])
+        classes = 2 if loss is BinaryCrossEntropy else self.size(2, 4)
+        options: dict[str, Any] = {}
+        if self.any_of([True, False]):
+            options["class_weights"] = self.rng.uniform(0.5, 2, classes).tolist()
+        if loss is not MeanSquaredError:
+            options["label_smoothing"] = self.any_of([0.0, 0.1])
+        return loss.model_validate(options), classes
+
+    def _conv2d(self) -> dict[str, Any]:
+        channels = self.shape[0]
+        groups = self.any_of([n for n in range(1, channels + 1) if channels % n == 0])
+        return {
+            "filters": groups * self.size(1, 3),
+            "kernel": self.pair(1, 3),
+            "stride": self.any_of([1, 1, self.pair(1, 3)]),
+            "pad": self.any_of([self.size(0, 2), self.pair(0, 2), "same", "valid"]),
+            "dilation": self.any_of([1, 1, self.pair(1, 2)]),
+            "groups": groups,
+            "bias": self.any_of([True, True, False]),
+        }
+
+    def _maxpool2d(self) -> dict[str, Any]:
+        options = {"kernel": self.pair(1, 3), "pad": self.any_of([0, self.pair(0, 2), "same", "valid"])}
+        return options | self.any_of([{}, {"stride": self.pair(1, 3)}])
+
+    def _avgpool2d(self) -> dict[str, Any]:
+        return self._maxpool2d() | {"count_include_pad": self.any_of([True, False])}
+
+    def _dense(self) -> dict[str, Any]:
+        return {"units": self.size(2, 6), "bias": self.any_of([True, True, False])}
+
+    def _leaky_relu(self) -> dict[str, Any]:
+        return {"slope": self.any_of([0.01, 0.2])}
+
+    def _elu(self) -> dict[str, Any]:
+        return {"alpha": self.any_of([1.0, 0.7])}
+
+    def _batchnorm(self) -> dict[str, Any]:
+        return {"eps": self.any_of([1e-5, 1e-3]), "momentum": self.any_of([0.1, 0.3])}
+
+    def _dropout(self) -> dict[str, Any]:
+        return {"p": self.any_of([0.0, 0.2, 0.5])}
+
+    def _residual(self) -> dict[str, Any]:
+        """Draw a block of layers beside x itself, or beside a shortcut that changes the shape alike."""
+        before = self.shape
+        inner = [self.fitting(ANYWHERE)] if self.any_of([True, False, False]) else []
+        if self.shape == before:
+            units = self.any_of([before[0], self.size(2, 6)]) if before[0] <= 8 else self.size(2, 6)
+            inner.append(self._same_padded(units, self.pair(1, 3), stride=self.pair(1, 2)))
+        inner += [self.fitting([*ACTIVATIONS, "batchnorm"])] if self.any_of([True, False]) else []
+        if self.shape == before:
+            return {"layers": inner}
+        after, self.shape = self.shape, before
+        stride = [-(-n // out) for n, out in zip(before[1:], after[1:], strict=True)]
+        shortcut = [self._same_padded(after[0], [1, 1], stride)]
+        self.shape = before
+        return {"layers": inner, "shortcut": shortcut}
+
+    def _same_padded(self, units: int, kernel: list[int], stride: list[int]) -> LayerSpec:
+        """Write a convolution whose output size follows from the stride alone, or a dense layer where x is flat."""
+        if len(self.shape) == 1:
+            return self.accepted("dense", {"units": units})
+        return self.accepted("conv2d", {"filters": units, "kernel": kernel, "stride": stride, "pad": "same"})
+
+    def any_of(self, choices: Sequence[Choice]) -> Choice:
+        return choices[self.rng.integers(len(choices))]
+
+    def size(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def pair(self, low: int, high: int) -> list[int]:
+        return [self.size(low, high), self.size(low, high)]

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from cnnbp.arrays import Arena
+from cnnbp.layers import Conv2d, Dense, Dropout, Flatten, LayerSpec, ReLU, Residual
+from cnnbp.network import INPUT, Network
+from cnnbp.tape import Tape
+from tests.random_networks import random_network, run
+
+
+def taken_back(layers: list[LayerSpec], x: np.ndarray, dy: np.ndarray, **options: bool) -> Tape:
+    network = Network(x.shape[:-1], layers)
+    params = network.initial_parameters(0, np.float64)
+    tape = Tape(network, params, {}, x, Arena(), **options)
+    tape.forward(network.nodes)
+    tape.gradients[network.nodes[-1].index] = dy
+    tape.backward(network.nodes, params.layout.zeros(np.float64))
+    return tape
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_working_in_place_changes_no_bit_of_output_and_gradient(seed):
+    drawn = random_network(seed)
+    (kept, expected), (reused, gradient) = (run(drawn, keep_everything=keep) for keep in (True, False))
+    last = drawn.network.nodes[-1].index
+    np.testing.assert_array_equal(reused.values[last], kept.values[last], err_msg=str(drawn))
+    np.testing.assert_array_equal(gradient.vector, expected.vector, err_msg=str(drawn))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_images_are_never_overwritten(seed):
+    drawn = random_network(seed)
+    tape, _ = run(drawn, keep_everything=False)
+    np.testing.assert_array_equal(tape.values[INPUT], drawn.x)
+
+
+def test_a_value_that_is_read_twice_gets_both_gradients():
+    x, dy = np.array([[3.0, -2.0]]), np.array([[5.0, 7.0]])
+    tape = taken_back([Residual(layers=[ReLU()])], x, dy, keep_everything=True)
+    np.testing.assert_array_equal(tape.values[-2], [[6.0, -2.0]])  # max(x, 0) + x
+    np.testing.assert_array_equal(tape.gradients[INPUT], [[10.0, 7.0]])  # dy·[x > 0] + dy
+
+
+def test_a_network_may_begin_with_a_residual_block_that_adds_the_images_themselves():
+    x = np.ones((2, 3, 3, 2))
+    block = Residual(layers=[Conv2d(filters=2, kernel=3, pad=1)])
+    tape = taken_back([block], x, np.ones_like(x), keep_everything=False)
+    assert tape.gradients[INPUT] is None
+
+
+def test_no_gradient_of_the_images_is_worked_out_unless_everything_is_kept():
+    layers, x, dy = [Flatten(), Dense(units=3)], np.ones((1, 2, 2, 2)), np.ones((3, 2))
+    assert taken_back(layers, x, dy, keep_everything=False).gradients[INPUT] is None
+    assert taken_back(layers, x, dy, keep_everything=True).gradients[INPUT].shape == x.shape
+
+
+def test_equal_streams_drop_equal_numbers_and_each_part_of_the_key_counts():
+    network = Network((50,), [Dropout(), Dropout()])
+    params, x = network.initial_parameters(0), np.ones((50, 4))
+
+    def dropped(*stream: int) -> np.ndarray:
+        return Tape(network, params, {}, x, Arena(), stream=stream).forward(network.nodes[:1])
+
+    np.testing.assert_array_equal(dropped(1, 2, 3), dropped(1, 2, 3))
+    for other in [(0, 2, 3), (1, 0, 3), (1, 2, 0)]:
+        assert (dropped(1, 2, 3) != dropped(*other)).any()
+
+
+def test_two_dropouts_of_one_network_drop_different_numbers():
+    network = Network((50,), [Dropout(), Dropout()])
+    tape = Tape(network, network.initial_parameters(0), {}, np.ones((50, 4)), Arena(), keep_everything=True)
+    tape.forward(network.nodes)
+    assert (tape.caches[0] != tape.caches[1]).any()
