@@ -1,0 +1,113 @@
+"""Some nodes of a network at the point where they are differentiated, evaluated for many perturbed copies at once.
+
+The copies stand side by side along the batch axis, and only nodes that a perturbation reaches are run again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cnnbp.arrays import Arena, Array
+from cnnbp.gradcheck.heads import Head
+from cnnbp.layers import Context, PiecewiseLayer
+from cnnbp.layers.base import Params
+from cnnbp.layers.dropout import Dropout
+from cnnbp.network import Node
+from cnnbp.parameters import Tensors
+
+# Runs a piecewise layer on x, given the base point's branches; returns y, and where it left them.
+Forward = Callable[[PiecewiseLayer, Params, Any, Array, Context], tuple[Array, Array]]
+
+
+def follow_branches(layer: PiecewiseLayer, params: Params, x: Any, base: Array, ctx: Context) -> tuple[Array, Array]:
+    """Run the layer as it is and tell where it is on another piece than the base point."""
+    y, cache = layer.forward(params, x, ctx)
+    return y, layer.branches(params, cache, ctx) != base
+
+
+def hold_branches(layer: PiecewiseLayer, params: Params, x: Any, base: Array, ctx: Context) -> tuple[Array, Array]:
+    """Run the layer on the pieces of the base point, whatever x says."""
+    return layer.forward_on(params, x, base, ctx), np.zeros((1, x.shape[-1]), bool)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Copies of m images each: `values` are those that differ from the base point, (…, copies·m).
+
+    Column j stands for the base point's image `columns[j]`; `crossed` marks copies that already left their branches.
+    """
+
+    values: Mapping[int, Array]
+    columns: Array
+    crossed: Array
+
+    def take(self, base: Array) -> Array:
+        """Return the base point's array (…, M) for these copies, (…, copies·m)."""
+        return np.take(base, self.columns, axis=-1)
+
+
+@dataclass(frozen=True)
+class Computation:
+    """`nodes` in order, every value that they read or give, (…, M), and the head that their last output goes to."""
+
+    nodes: tuple[Node, ...]
+    params: Mapping[str, Params]
+    state: Tensors
+    values: Mapping[int, Array]
+    branches: Mapping[int, Array]
+    head: Head
+
+    @property
+    def batch_size(self) -> int:
+        """Number of images at the base point."""
+        return next(iter(self.values.values())).shape[-1]
+
+    @cached_property
+    def output(self) -> int:
+        """Index of the value that the head reads."""
+        return self.nodes[-1].index if self.nodes else next(iter(self.values))
+
+    def context(self, node: Node, arena: Arena) -> Context:
+        """Return what a layer may know while copies are evaluated."""
+        return Context(arena=arena, training=True, state=self.state.get(node.name, {}))
+
+    def couples_after(self, value: int) -> bool:
+        """Tell whether some node behind a value mixes the images of a batch."""
+        reached = {value}
+        for node in self.nodes:
+            if reached.intersection(node.inputs):
+                reached.add(node.index)
+                if node.is_coupled:
+                    return True
+        return False
+
+    def evaluate(self, stack: Stack, forward: Forward, arena: Arena) -> tuple[Array, Array]:
+        """Return the head's parts (P, copies, m) and which copies left their branches on the way."""
+        values, crossed = dict(stack.values), stack.crossed
+        for node in self.nodes:
+            if node.index not in values and any(i in values for i in node.inputs):
+                xs = tuple(values[i] if i in values else stack.take(self.values[i]) for i in node.inputs)
+                x = xs[0] if len(xs) == 1 else xs
+                values[node.index], left = self.run(node, x, self.params[node.name], stack, forward, arena)
+                crossed = crossed | left
+        parts = self.head.parts(values[self.output], stack.columns)
+        return parts.reshape(len(parts), len(crossed), -1), crossed
+
+    def run(
+        self, node: Node, x: Any, params: Params, stack: Stack, forward: Forward, arena: Arena
+    ) -> tuple[Array, Array]:
+        """Run one node on stacked input; return its output and which copies left their branches."""
+        ctx, copies = self.context(node, arena), len(stack.crossed)
+        if isinstance(node.layer, PiecewiseLayer):
+            hold = hold_branches if isinstance(node.layer, Dropout) else forward  # a mask stays as it was drawn
+            y, left = hold(node.layer, params, x, stack.take(self.branches[node.index]), ctx)
+            return y, np.any(left.reshape(-1, copies, left.shape[-1] // copies), axis=(0, 2))
+        if node.is_coupled:  # every copy is a batch of its own
+            batches = np.split(x, copies, axis=-1)
+            y = np.concatenate([node.layer.forward(params, batch, ctx)[0] for batch in batches], axis=-1)
+        else:
+            y, _ = node.layer.forward(params, x, ctx)
+        return y, np.zeros(copies, bool)

@@ -1,0 +1,58 @@
+"""How a computation ends: in parts whose sum is the scalar that is differentiated."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.losses import Loss
+
+
+class Head(Protocol):
+    """Turns an output into parts. Two evaluations are subtracted part by part and only then summed: less cancels."""
+
+    def parts(self, y: Array, columns: Array) -> Array:
+        """Return the parts (P, columns) of an output (…, columns); column j is the base point's image `columns[j]`."""
+        ...
+
+    def magnitude(self, difference: Array) -> Array:
+        """Return how large the numbers were whose rounding a difference (P, entries, m) carries: (entries,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class LossHead:
+    """The mean loss over the batch: one part per image, L/M."""
+
+    loss: Loss
+    labels: Array
+    logits: Array
+
+    def parts(self, y: Array, columns: Array) -> Array:
+        losses, _ = self.loss.forward(y, self.labels[columns])
+        return losses[None] / len(self.labels)
+
+    @cached_property
+    def _magnitude(self) -> float:
+        losses, _ = self.loss.forward(self.logits, self.labels)
+        return max(float(np.abs(losses).max()), float(np.abs(self.logits).max()), 1.0)
+
+    def magnitude(self, difference: Array) -> Array:
+        return np.full(difference.shape[1], self._magnitude)
+
+
+@dataclass(frozen=True)
+class InnerProductHead:
+    """⟨g, y⟩ for an upstream gradient g: one part per number of y."""
+
+    upstream: Array
+    y: Array
+
+    def parts(self, y: Array, columns: Array) -> Array:
+        return (y * np.take(self.upstream, columns, axis=-1)).reshape(-1, len(columns))
+
+    def magnitude(self, difference: Array) -> Array:
+        touched = np.count_nonzero(difference, axis=(0, 2))
+        return np.maximum(touched, 1) * max(float(np.abs(self.y).max()), 1.0) * float(np.abs(self.upstream).max())
