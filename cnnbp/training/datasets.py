@@ -1,0 +1,172 @@
+"""The images of a job: scanned, decoded, and divided into training, validation and test."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from cnnbp.config import Config, DataConfig, NormalizeConfig
+from cnnbp.data.decode import ImageFormat
+from cnnbp.data.duplicates import find_duplicates
+from cnnbp.data.folder import ImageFolder, Split, scan_folder
+from cnnbp.data.normalize import Normalization
+from cnnbp.data.split import Indices, stratified_split
+from cnnbp.data.store import ImageSet, decode_split
+from cnnbp.errors import ConfigError, DataError
+
+Progress = Callable[[str, int, int], None]  # split, images done, images in all
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """Some images of a set."""
+
+    images: ImageSet
+    indices: Indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @cached_property
+    def labels(self) -> Indices:
+        """The class of each image (N,)."""
+        return self.images.labels[self.indices]
+
+    @property
+    def names(self) -> list[str]:
+        """The images' paths below the scanned folder."""
+        return [self.images.names[index] for index in self.indices]
+
+    def take(self, positions: Indices) -> "Subset":
+        """Return the images at some positions of this subset."""
+        return Subset(self.images, self.indices[positions])
+
+
+@dataclass(frozen=True, eq=False)
+class Datasets:
+    """What a job trains, validates and tests on. `validation` may be empty; `test` is None without a test folder."""
+
+    folder: ImageFolder
+    train: Subset
+    validation: Subset
+    test: Subset | None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of their labels."""
+        return self.folder.classes
+
+    @property
+    def class_counts(self) -> list[int]:
+        """The training images of each class."""
+        return np.bincount(self.train.labels, minlength=len(self.classes)).tolist()
+
+    @property
+    def splits(self) -> dict[str, Subset]:
+        """The subsets by name, without those that are not there."""
+        splits = {"train": self.train, "val": self.validation, "test": self.test}
+        return {name: subset for name, subset in splits.items() if subset}
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """What was passed over, by reason: files that are no images, and images that could not be read."""
+        skipped = Counter(self.folder.skipped)
+        unreadable = sum(len(images.bad) for images in self._image_sets)
+        return skipped + Counter({"images that cannot be read": unreadable})
+
+    @property
+    def notes(self) -> Counter[str]:
+        """What decoding had to do, and to how many images."""
+        return sum((Counter(images.notes) for images in self._image_sets), Counter())
+
+    @property
+    def duplicates(self) -> list[tuple[str, str]]:
+        """The pairs (training image, other image) with the same pixels."""
+        others = [subset for name, subset in self.splits.items() if name != "train"]
+        return [
+            pair
+            for other in others
+            for pair in find_duplicates(self.train.images, other.images, self.train.indices, other.indices)
+        ]
+
+    @property
+    def _image_sets(self) -> list[ImageSet]:
+        return list({id(subset.images): subset.images for subset in self.splits.values()}.values())
+
+    def only(self, count: int) -> "Datasets":
+        """Return `count` training images, class after class in turn, to train and to validate on; no test split."""
+        ranks = np.empty(len(self.train), np.intp)  # the place of each image within its class
+        for label in np.unique(self.train.labels):
+            members = np.flatnonzero(self.train.labels == label)
+            ranks[members] = np.arange(len(members))
+        few = self.train.take(np.sort(np.argsort(ranks, kind="stable")[:count]))
+        return replace(self, train=few, validation=few, test=None)
+
+
+def data_config(config: Config) -> DataConfig:
+    """Return the data section with a folder. Raises ConfigError where there is none."""
+    if config.data is None or config.data.path is None:
+        raise ConfigError("no image folder: give one after the configuration, or set data.path in it")
+    return config.data
+
+
+def image_format(config: Config) -> ImageFormat:
+    """Return what every image becomes before the network sees it."""
+    data = config.data or DataConfig()
+    return ImageFormat(*config.input.shape, data.fit, data.background, data.max_pixels)
+
+
+def load_datasets(
+    config: Config, *, skip_bad: bool = False, threads: int = 1, progress: Progress | None = None
+) -> Datasets:
+    """Scan, decode and split the configuration's folder. Raises DataError, listing every unreadable image."""
+    data = data_config(config)
+    assert data.path is not None
+    folder = scan_folder(data.path, allow_empty=data.allow_empty)
+
+    def decode(name: str, split: Split) -> ImageSet:
+        def tell(done: int) -> None:
+            if progress:
+                progress(name, done, len(split.files))
+
+        return decode_split(
+            split,
+            image_format(config),
+            skip_bad=skip_bad,
+            progress=tell,
+            threads=threads,
+            cache_bytes=data.cache,
+        )
+
+    sets = {name: decode(name, split) for name, split in folder.splits.items()}
+    return _divided(folder, sets, data.validation, config.seed)
+
+
+def _divided(folder: ImageFolder, sets: Mapping[str, ImageSet], share: float, seed: int) -> Datasets:
+    images = sets["train"]
+    if not len(images):
+        raise DataError(f"{str(folder.root)!r} has no image to train on")
+    if "val" in sets:
+        train, validation = _all(images), _all(sets["val"])
+    else:
+        kept, held_out = stratified_split(images.labels, share, seed)
+        train, validation = Subset(images, kept), Subset(images, held_out)
+    return Datasets(folder, train, validation, _all(sets["test"]) if "test" in sets else None)
+
+
+def _all(images: ImageSet) -> Subset:
+    return Subset(images, np.arange(len(images)))
+
+
+def normalization(config: Config, train: Subset) -> Normalization:
+    """Return the configuration's mean and deviation for each channel; `auto` measures the training images."""
+    normalize = (config.data or DataConfig()).normalize
+    if not isinstance(normalize, NormalizeConfig):
+        return Normalization.of(train.images, train.indices)
+    return Normalization(_per_channel(normalize.mean, config), _per_channel(normalize.std, config))
+
+
+def _per_channel(value: float | Sequence[float], config: Config) -> tuple[float, ...]:
+    return tuple(value) if isinstance(value, Sequence) else (value,) * config.input.channels

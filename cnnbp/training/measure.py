@@ -1,0 +1,84 @@
+"""Loss and predictions of a trained network on a set of images."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.data.batches import Batch, batches
+from cnnbp.data.normalize import Normalization
+from cnnbp.engine import Engine, Inference, micro_batch_size
+from cnnbp.losses import Loss
+from cnnbp.parameters import Parameters, Tensors
+from cnnbp.training.datasets import Subset
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """N images' classes (N,), logits (K, N) and losses (N,), in the order of the subset."""
+
+    loss_function: Loss
+    labels: Array
+    logits: Array
+    losses: Array
+
+    @property
+    def loss(self) -> float:
+        """The mean over the images."""
+        return float(self.losses.mean(dtype=np.float64))
+
+    @cached_property
+    def predictions(self) -> Array:
+        """The most probable class of each image (N,)."""
+        return self.loss_function.predictions(self.logits)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images whose class was found."""
+        return float((self.predictions == self.labels).mean())
+
+    def probabilities(self) -> Array:
+        """Return each class's probability for each image (classes, N)."""
+        return self.loss_function.probabilities(self.logits)
+
+    def confusion(self, classes: int) -> Array:
+        """Return how many images of each class (rows) were taken for which (columns), (classes, classes)."""
+        counts = np.zeros((classes, classes), np.int64)
+        np.add.at(counts, (self.labels, self.predictions), 1)
+        return counts
+
+
+def measuring(
+    engine: Engine,
+    parameters: Parameters,
+    running_statistics: Tensors,
+    subset: Subset,
+    normalization: Normalization,
+    batch_size: int,
+) -> Generator[int, None, Measurement]:
+    """Run the images through the network; yields how many are done and returns the measurement."""
+    results: list[Inference] = []
+    done = 0
+    for batch in _batches(engine, parameters, subset, normalization, batch_size):
+        results.append(engine.infer(parameters, running_statistics, batch.micro_batches))
+        done += len(batch.indices)
+        yield done
+    logits = np.concatenate([result.logits for result in results], axis=1)
+    losses = np.concatenate([result.losses for result in results])
+    return Measurement(engine.loss, subset.labels, logits, losses)
+
+
+def _batches(
+    engine: Engine, parameters: Parameters, subset: Subset, normalization: Normalization, batch_size: int
+) -> Iterator[Batch]:
+    return batches(
+        subset.images,
+        subset.indices,
+        batch_size,
+        micro_batch_size(engine.network, batch_size),
+        normalization,
+        parameters.vector.dtype,
+        threads=engine.threads,
+    )
