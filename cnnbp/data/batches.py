@@ -6,29 +6,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from cnnbp.arrays import Array
 from cnnbp.data.augment import Augmentation, augment
 from cnnbp.data.decode import muted_pillow
 from cnnbp.data.normalize import Normalization
 from cnnbp.data.split import Indices
 from cnnbp.data.store import ImageSet
 from cnnbp.data.streams import Purpose, stream
+from cnnbp.engine import MicroBatch
 
 _AHEAD = 2  # batches that are prepared before they are asked for, when files must be read
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, eq=False)
-class MicroBatch:
-    """m normalised images, the batch last, and their classes."""
-
-    x: Array  # (C, H, W, m), contiguous
-    labels: NDArray[np.intp]  # (m,)
 
 
 @dataclass(frozen=True, eq=False)
