@@ -1,0 +1,56 @@
+"""The list of verbs, and the group that imports one only when it runs."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from cnnbp.errors import CnnbpError
+
+VERBS: Mapping[str, str] = {
+    "train": "Train a network on an image folder; write a run directory.",
+    "gradcheck": "Check every analytic gradient against numeric ones.",
+    "shapes": "Show every tensor's shape, forward and backward, and its cost.",
+    "init": "Write a commented starter configuration, fitted to a folder if one is given.",
+    "schema": "Print the configuration's JSON Schema, for editors.",
+}
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+OUT_OF_MEMORY = 2
+
+
+class VerbGroup(TyperGroup):
+    """Knows every verb's name and line without importing it, and ends a failed one with its exit code."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the name, the real command and the remaining arguments."""
+        name, placeholder, rest = super().resolve_command(ctx, args)
+        return name, placeholder if name is None else _load(name), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a verb. The one place where an error becomes a message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except CnnbpError as error:
+            raise _failed(str(error), error.exit_code) from error
+        except MemoryError as error:
+            raise _failed(f"not enough memory: {error}; smaller batches need less", OUT_OF_MEMORY) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(INTERRUPTED) from error
+
+
+def _load(name: str) -> Any:
+    """Import a verb and return its Typer command."""
+    module = import_module(f"cnnbp.cli.{name}")
+    app = typer.Typer(add_completion=False)
+    app.command(name, help=VERBS[name])(getattr(module, name))
+    return typer.main.get_command(app)
+
+
+def _failed(message: str, exit_code: int) -> typer.Exit:
+    from cnnbp.report.console import print_error
+
+    print_error(message)
+    return typer.Exit(exit_code)

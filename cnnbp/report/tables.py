@@ -1,0 +1,49 @@
+"""Tables that fit: where a terminal is too narrow for all columns, the least important go, and a line says so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cnnbp.report.console import WIDE
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of cells. In a terminal that is too narrow the columns with the lowest `weight` go first."""
+
+    header: str
+    cells: Sequence[str | Text]
+    justify: Literal["left", "right"] = "left"
+    weight: int = 100
+
+
+def print_table(console: Console, columns: Sequence[Column], title: str = "") -> None:
+    """Print columns side by side: those that have something to show, and as many as fit."""
+    filled = [column for column in columns if any(map(str, column.cells))]
+    shown = list(filled)
+    while len(shown) > 1 and _width(console, shown) > console.width:
+        shown.remove(min(reversed(shown), key=lambda column: column.weight))
+    if title:
+        console.print(title, style="bold")
+    console.print(_table(shown))
+    left_out = [column.header for column in filled if column not in shown]
+    if left_out:
+        console.print(f"Not shown in {console.width} columns: {', '.join(left_out)}.", style="dim")
+
+
+def _table(columns: Sequence[Column]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column.header, justify=column.justify, overflow="fold")
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _width(console: Console, columns: Sequence[Column]) -> int:
+    return console.measure(_table(columns), options=console.options.update(width=WIDE)).maximum
