@@ -1,0 +1,85 @@
+"""Everything that there is to see of one batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from cnnbp.arrays import Array
+from cnnbp.inspect.kinks import DeadUnits, TiedWindows, dead_units, tied_windows
+from cnnbp.inspect.record import Model, Record, image_gradients, record_batch
+from cnnbp.inspect.statistics import (
+    ImageStatistics,
+    ParameterStatistics,
+    TensorStatistics,
+    image_norms,
+    image_statistics,
+    parameter_statistics,
+    tensor_statistics,
+)
+from cnnbp.inspect.step import ParameterStep, Step
+from cnnbp.inspect.steps import backward_steps, forward_steps
+from cnnbp.inspect.symbols import Symbols, derive_symbols
+from cnnbp.inspect.update import Update, update_once
+from cnnbp.network import Network
+from cnnbp.optimizers import Optimizer
+
+SMALL = 128  # numbers of one image's forward pass and of all parameters: the lecture's network has 94
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """M images (C, H, W, M) as the network reads them, their classes (M,), and what to call the images."""
+
+    x: Array
+    labels: Array
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """One batch under the microscope: the chain forward and backward, then parameters, images, kinks and an update.
+
+    `forward` and `backward` hold the numbers, the latter with the parameters' gradients where they are found;
+    `chain` sums up all but those, which are in `parameters`.
+    """
+
+    record: Record
+    symbols: Symbols
+    forward: tuple[Step, ...]
+    backward: tuple[Step, ...]
+    chain: tuple[TensorStatistics, ...]
+    parameters: tuple[ParameterStatistics, ...]
+    images: tuple[ImageStatistics, ...]
+    dead_units: tuple[DeadUnits, ...]
+    tied_windows: tuple[TiedWindows, ...]
+    update: Update
+
+
+def is_small(network: Network) -> bool:
+    """Whether a network's numbers can be looked at one by one."""
+    values = prod(network.input_shape) + sum(prod(node.output_shape) for node in network.nodes)
+    return values + network.layout.size <= SMALL
+
+
+def inspect_batch(
+    model: Model, images: Images, optimizer: Optimizer, *, dropout: bool = False, seed: int = 0
+) -> Inspection:
+    """Run one batch forward, backward, image by image, and through one update; all in float64."""
+    record = record_batch(model, images.x, images.labels, dropout=dropout, seed=seed)
+    symbols = derive_symbols(model.network)
+    shares = None if record.couples_images else image_gradients(record)
+    kept = list(shares) if shares and is_small(model.network) else None
+    norms = image_norms(kept or shares) if shares else None
+    forward, backward = forward_steps(record, symbols), backward_steps(record, symbols, kept)
+    return Inspection(
+        record=record,
+        symbols=symbols,
+        forward=tuple(forward),
+        backward=tuple(backward),
+        chain=tuple(tensor_statistics(step) for step in (*forward, *backward) if not isinstance(step, ParameterStep)),
+        parameters=tuple(parameter_statistics(record, symbols, norms)),
+        images=tuple(image_statistics(record, images.names, norms)),
+        dead_units=tuple(dead_units(record)),
+        tied_windows=tuple(tied_windows(record)),
+        update=update_once(record, optimizer),
+    )

@@ -1,0 +1,135 @@
+"""What the numbers of a recorded batch come to: tensor by tensor, parameter by parameter, image by image."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnbp.arrays import Array, Shape
+from cnnbp.inspect.record import Record
+from cnnbp.inspect.step import Step
+from cnnbp.inspect.symbols import Symbols
+from cnnbp.network import INPUT
+from cnnbp.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class TensorStatistics:
+    """A tensor (…, M) in a line; `zeros` is the share of numbers that are exactly 0."""
+
+    symbol: str
+    layer: str
+    shape: Shape
+    mean: float
+    std: float
+    min: float
+    max: float
+    zeros: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How the norms of the images' own gradients ‖gₘ‖ lie, and how far the gₘ agree.
+
+    `agreement` is ‖Σ gₘ‖/Σ‖gₘ‖: 1 where all images pull one way, towards 0 where they cancel.
+    """
+
+    min: float
+    median: float
+    max: float
+    agreement: float
+
+
+@dataclass(frozen=True)
+class ParameterStatistics:
+    """A parameter θ and its gradient in a line; `images` is None where images are coupled. `ratio` is ‖∂L/∂θ‖/‖θ‖."""
+
+    name: str
+    symbol: str
+    shape: Shape
+    gradient_norm: float
+    norm: float
+    ratio: float | None
+    images: Spread | None
+
+
+@dataclass(frozen=True)
+class ImageStatistics:
+    """One image: its loss, what the network takes it for, and the norms of its shares of ∂L/∂θ and ∂L/∂X."""
+
+    name: str
+    label: int
+    prediction: int
+    probability: float  # of its label
+    loss: float
+    gradient_norm: float | None
+    input_gradient_norm: float
+
+
+def tensor_statistics(step: Step) -> TensorStatistics:
+    """Sum up one step of a derivation."""
+    x = step.value
+    with np.errstate(invalid="ignore"):  # an infinite factor of a saturated output has no spread
+        mean, std = float(x.mean()), float(x.std())
+    return TensorStatistics(
+        step.symbol, step.layer, x.shape, mean, std, float(x.min()), float(x.max()), float((x == 0).mean())
+    )
+
+
+@dataclass(frozen=True)
+class ImageNorms:
+    """‖gₘ‖ of every image: over all parameters (M,), and per parameter, "conv1.W" → (M,)."""
+
+    total: Array
+    parameters: dict[str, Array]
+
+
+def image_norms(gradients: Iterable[Parameters]) -> ImageNorms:
+    """Measure the images' gradients one by one, so that they need not be kept."""
+    total: list[float] = []
+    parameters: dict[str, list[float]] = {}
+    for gradient in gradients:
+        total.append(_norm(gradient.vector))
+        for name, array in gradient.items():
+            parameters.setdefault(name, []).append(_norm(array))
+    return ImageNorms(np.array(total), {name: np.array(norms) for name, norms in parameters.items()})
+
+
+def parameter_statistics(record: Record, symbols: Symbols, norms: ImageNorms | None) -> list[ParameterStatistics]:
+    """Sum up every parameter's gradient, in the order of the layers."""
+    lines = []
+    for name, theta in record.model.params.items():
+        layer, _, tensor = name.rpartition(".")
+        gradient_norm, norm = _norm(record.gradient[layer][tensor]), _norm(theta)
+        spread = _spread(norms.parameters[name], gradient_norm) if norms else None
+        ratio = gradient_norm / norm if norm else None
+        symbol = symbols.parameters[layer][tensor]
+        lines.append(ParameterStatistics(name, symbol, theta.shape, gradient_norm, norm, ratio, spread))
+    return lines
+
+
+def image_statistics(record: Record, names: Sequence[str], norms: ImageNorms | None) -> list[ImageStatistics]:
+    """Sum up every image, the one with the largest loss first."""
+    loss, dX = record.model.loss, record.tape.gradients[INPUT]
+    predictions, probabilities = loss.predictions(record.logits), loss.probabilities(record.logits)
+    return [
+        ImageStatistics(
+            name=names[m],
+            label=int(record.labels[m]),
+            prediction=int(predictions[m]),
+            probability=float(probabilities[record.labels[m], m]),
+            loss=float(record.losses[m]),
+            gradient_norm=float(norms.total[m]) if norms else None,
+            input_gradient_norm=_norm(dX[..., m]),
+        )
+        for m in np.argsort(-record.losses, kind="stable")
+    ]
+
+
+def _spread(norms: Array, of_sum: float) -> Spread:
+    total = float(norms.sum())
+    return Spread(float(norms.min()), float(np.median(norms)), float(norms.max()), of_sum / total if total else 1.0)
+
+
+def _norm(array: Array) -> float:
+    return float(np.linalg.norm(array.astype(np.float64).ravel()))

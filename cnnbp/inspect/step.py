@@ -1,0 +1,28 @@
+"""One step of a derivation."""
+
+from dataclasses import dataclass
+
+from cnnbp.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A tensor with its symbol, its formula and its numbers, (…, M).
+
+    `layer` made it; it is empty for the images and the loss.
+    """
+
+    symbol: str
+    formula: str
+    layer: str
+    value: Array
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterStep(Step):
+    """A parameter's gradient: `images` (…, M) is the stack with a slice for each image, `value` (…) their sum.
+
+    `images` is None where the images are coupled, and where nobody will look at numbers one by one.
+    """
+
+    images: Array | None

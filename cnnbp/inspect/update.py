@@ -1,0 +1,39 @@
+"""One update of the parameters, to see the loss fall."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnbp.inspect.record import Model, Record, record_batch
+from cnnbp.network import INPUT
+from cnnbp.optimizers import Optimizer
+from cnnbp.parameters import Parameters
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """An optimizer's first step, and the loss of the same batch before and after it."""
+
+    optimizer: Optimizer
+    loss_before: float
+    loss_after: float
+    params: Parameters
+
+
+def update_once(record: Record, optimizer: Optimizer) -> Update:
+    """Take one step along the gradient of a recorded batch and run the batch again, dropping the same numbers."""
+    model = record.model
+    params = model.params.astype(np.float64)
+    theta = params.vector
+    optimizer.step(
+        theta,
+        record.gradient.vector,
+        model.network.decays(np.float64),
+        optimizer.slots(theta.size, theta.dtype),
+        lr=optimizer.lr,
+        count=1,
+    )
+    moved = Model(model.network, model.loss, params, model.state)
+    seed, _, _ = record.tape.stream
+    again = record_batch(moved, record.tape.values[INPUT], record.labels, dropout=record.tape.training, seed=seed)
+    return Update(optimizer, record.loss, again.loss, params)

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from cnnbp.inspect.examine import Images, Inspection, inspect_batch, is_small
+from cnnbp.inspect.record import Model
+from cnnbp.inspect.step import ParameterStep
+from cnnbp.layers import BatchNorm, Conv2d, Dense, Flatten, ReLU
+from cnnbp.losses import CrossEntropy
+from cnnbp.network import Network
+from cnnbp.optimizers import SGD, Adam
+from tests.inspect.lecture import X, Y, lecture_model
+
+IMAGES = Images(X, Y, ["a.png", "b.png", "c.png", "d.png"])
+
+
+@pytest.fixture(scope="module")
+def lecture() -> Inspection:
+    return inspect_batch(lecture_model(), IMAGES, SGD(lr=0.1))
+
+
+def test_the_images_come_by_loss_with_their_names_and_gradients(lecture):
+    losses = [image.loss for image in lecture.images]
+    assert losses == sorted(losses, reverse=True)
+    assert {image.name for image in lecture.images} == {"a.png", "b.png", "c.png", "d.png"}
+    worst = lecture.images[0]
+    m = ["a.png", "b.png", "c.png", "d.png"].index(worst.name)
+    np.testing.assert_allclose(worst.loss, -np.log(worst.probability))
+    stacks = [step.images[..., m].ravel() for step in lecture.backward if isinstance(step, ParameterStep)]
+    np.testing.assert_allclose(worst.gradient_norm, np.linalg.norm(np.concatenate(stacks)))
+
+
+def test_a_tensor_is_summed_up_in_its_line(lecture):
+    A1 = next(step.value for step in lecture.forward if step.symbol == "A1")
+    line = next(line for line in lecture.chain if line.symbol == "A1")
+    assert (line.layer, line.shape) == ("relu1", (1, 4, 4, 4))
+    assert (line.mean, line.std, line.min, line.max) == (A1.mean(), A1.std(), 0, A1.max())
+    assert line.zeros == np.mean(A1 == 0)
+
+
+def test_a_parameter_is_summed_up_with_the_spread_of_its_images(lecture):
+    line = next(line for line in lecture.parameters if line.name == "dense1.W")
+    stack = next(step.images for step in lecture.backward if step.symbol == "∂L/∂W2")
+    norms = np.linalg.norm(stack[0], axis=0)
+    np.testing.assert_allclose(line.gradient_norm, np.linalg.norm(stack.sum(axis=-1)))
+    np.testing.assert_allclose(line.ratio, line.gradient_norm / line.norm)
+    np.testing.assert_allclose([line.images.min, line.images.max], [norms.min(), norms.max()])
+    np.testing.assert_allclose(line.images.agreement, line.gradient_norm / norms.sum())
+
+
+def test_one_step_along_the_gradient_lets_the_loss_fall(lecture):
+    model, gradient = lecture.record.model, lecture.record.gradient
+    np.testing.assert_allclose(lecture.update.params.vector, model.params.vector - 0.1 * gradient.vector)
+    assert lecture.update.loss_before == lecture.record.loss
+    assert lecture.update.loss_after < lecture.update.loss_before
+
+
+def test_the_update_is_the_optimizers_own_first_step():
+    update = inspect_batch(lecture_model(), IMAGES, Adam(lr=0.01)).update
+    moved = update.params.vector - lecture_model().params.vector
+    np.testing.assert_allclose(np.abs(moved[np.abs(moved) > 0]), 0.01, rtol=1e-4)
+
+
+def test_the_model_itself_is_not_moved():
+    model = lecture_model()
+    inspect_batch(model, IMAGES, SGD(lr=0.1))
+    np.testing.assert_array_equal(model.params.vector, lecture_model().params.vector)
+
+
+def test_a_network_is_small_when_its_numbers_can_be_read_one_by_one():
+    assert is_small(lecture_model().network)
+    assert not is_small(Network((1, 8, 8), [Conv2d(filters=16, kernel=3), Flatten(), Dense(units=10)]))
+
+
+def test_coupled_images_have_no_gradients_of_their_own():
+    network = Network((1, 6, 6), [Conv2d(filters=2, kernel=3), BatchNorm(), ReLU(), Flatten(), Dense(units=2)])
+    model = Model(network, CrossEntropy(), network.initial_parameters(0), network.initial_state())
+    found = inspect_batch(model, IMAGES, SGD())
+    assert all(line.images is None for line in found.parameters)
+    assert all(image.gradient_norm is None and image.input_gradient_norm > 0 for image in found.images)
