@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from cnnbp.layers import ELU, GELU, Context, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
+from tests.layers.contract import ImageByImageContract, case, holds_for
+
+IMAGES, FEATURES = (2, 3, 4), (5,)
+
+
+@holds_for(case(ReLU(), IMAGES), case(ReLU(), FEATURES))
+class TestReLU(ImageByImageContract): ...
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case(LeakyReLU(), IMAGES), case(LeakyReLU(slope=0.3), FEATURES), case(LeakyReLU(slope=0), FEATURES)],
+    ids=str,
+)
+class TestLeakyReLU(ImageByImageContract): ...
+
+
+@holds_for(case(ELU(), IMAGES), case(ELU(alpha=0.7), FEATURES))
+class TestELU(ImageByImageContract): ...
+
+
+@holds_for(case(GELU(), IMAGES), case(GELU(), FEATURES))
+class TestGELU(ImageByImageContract): ...
+
+
+@holds_for(case(SiLU(), IMAGES), case(SiLU(), FEATURES))
+class TestSiLU(ImageByImageContract): ...
+
+
+@holds_for(case(Sigmoid(), IMAGES), case(Sigmoid(), FEATURES))
+class TestSigmoid(ImageByImageContract): ...
+
+
+@holds_for(case(Tanh(), IMAGES), case(Tanh(), FEATURES))
+class TestTanh(ImageByImageContract): ...
+
+
+FAR_LEFT, AT_0, FAR_RIGHT = -1000.0, 0.0, 1000.0
+
+
+@pytest.mark.parametrize(
+    ("layer", "values", "slopes"),
+    [
+        (ReLU(), (0, 0, 1000), (0, 0, 1)),  # at 0 the slope is taken as 0
+        (LeakyReLU(slope=0.25), (-250, 0, 1000), (0.25, 0.25, 1)),  # at 0 the left one
+        (ELU(alpha=0.5), (-0.5, 0, 1000), (0, 0.5, 1)),  # at 0 the left one, α·e⁰
+        (GELU(), (0, 0, 1000), (0, 0.5, 1)),
+        (SiLU(), (0, 0, 1000), (0, 0.5, 1)),
+        (Sigmoid(), (0, 0.5, 1), (0, 0.25, 0)),
+        (Tanh(), (-1, 0, 1), (0, 1, 0)),
+    ],
+    ids=lambda value: value.type if isinstance(value, Layer) else "",
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_and_slopes_at_zero_and_far_out(layer, values, slopes, dtype):
+    x = np.array([[FAR_LEFT, AT_0, FAR_RIGHT]], dtype)
+    y, cache = layer.forward({}, x, Context())
+    dx, _ = layer.backward({}, cache, np.ones_like(y), Context())
+    np.testing.assert_allclose(y, [values], atol=1e-12)
+    np.testing.assert_allclose(dx, [slopes], atol=1e-12)
+
+
+def test_relu_works_in_place_where_it_may_and_only_there():
+    x = np.array([[-1.0, 2.0]])
+    y, _ = ReLU().forward({}, x, Context())
+    assert not np.shares_memory(x, y)
+    y, cache = ReLU().forward({}, x, Context(may_overwrite=True))
+    assert y is x
+    dy = np.array([[3.0, 5.0]])
+    dx, _ = ReLU().backward({}, cache, dy, Context(may_overwrite=True))
+    assert dx is dy
+    np.testing.assert_array_equal(dx, [[0.0, 5.0]])
+
+
+@pytest.mark.parametrize("layer", [ReLU(), LeakyReLU(slope=0.25), ELU()], ids=lambda layer: layer.type)
+def test_given_pieces_are_continued_to_the_other_side_of_zero(layer):
+    left, right = np.array([[False]]), np.array([[True]])
+    x = np.array([[0.5]])
+    assert layer.forward_on({}, x, right, Context()) == x
+    assert layer.forward_on({}, -x, right, Context()) == -x
+    continued = layer.forward_on({}, x, left, Context())
+    np.testing.assert_allclose(continued, {"relu": 0, "leaky_relu": 0.125, "elu": np.expm1(0.5)}[layer.type])

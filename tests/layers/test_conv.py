@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from cnnbp.errors import ShapeError
+from cnnbp.layers import Context, Conv2d
+from tests.layers.contract import ImageByImageContract, case, holds_for
+
+X = (2, 5, 7)  # channels, and sides that differ
+
+
+@holds_for(
+    case(Conv2d(filters=3, kernel=3), X),
+    case(Conv2d(filters=3, kernel=1), X),
+    case(Conv2d(filters=1, kernel=(5, 7)), X),  # one window, as large as the image
+    case(Conv2d(filters=2, kernel=(3, 2)), (1, 4, 6)),
+    case(Conv2d(filters=3, kernel=3, bias=False), X),
+    case(Conv2d(filters=2, kernel=(2, 3), stride=(2, 1)), X),
+    case(Conv2d(filters=2, kernel=2, stride=3), X),  # rows and columns that no window sees
+    case(Conv2d(filters=2, kernel=1, stride=(2, 3)), X),
+    case(Conv2d(filters=2, kernel=(3, 2), pad=1), X),
+    case(Conv2d(filters=2, kernel=(2, 3), pad=(2, 1)), X),
+    case(Conv2d(filters=2, kernel=2, pad=3), (1, 3, 2)),  # windows that see nothing but padding
+    case(Conv2d(filters=2, kernel=(3, 2), stride=(2, 3), pad=(1, 2)), X),
+    case(Conv2d(filters=2, kernel=(3, 2), pad="same"), X),
+    case(Conv2d(filters=2, kernel=(3, 2), stride=(2, 3), pad="same"), X),
+    case(Conv2d(filters=2, kernel=(2, 4), stride=(3, 2), pad="same"), X),
+    case(Conv2d(filters=2, kernel=(3, 2), pad="valid"), X),
+    case(Conv2d(filters=2, kernel=(2, 3), dilation=(3, 2)), X),
+    case(Conv2d(filters=2, kernel=(2, 3), dilation=(3, 2), stride=(1, 2), pad=(2, 1)), X),
+    case(Conv2d(filters=2, kernel=3, dilation=2, pad="same"), X),
+    case(Conv2d(filters=6, kernel=(3, 2), groups=2), (4, 5, 6)),
+    case(Conv2d(filters=3, kernel=3, groups=3, pad=1, stride=2), (3, 5, 6)),  # depthwise
+    case(Conv2d(filters=4, kernel=2, groups=2, dilation=2, pad=(1, 0), stride=(1, 2), bias=False), (2, 5, 6)),
+)
+class TestConv2d(ImageByImageContract): ...
+
+
+def test_it_is_a_cross_correlation_the_kernel_is_not_flipped():
+    x = np.zeros((1, 3, 3, 1))
+    x[0, 1, 1] = 1
+    W = np.arange(9.0).reshape(1, 1, 3, 3)
+    y, _ = Conv2d(filters=1, kernel=3, pad=1, bias=False).forward({"W": W}, x, Context())
+    np.testing.assert_array_equal(y[0, :, :, 0], [[8, 7, 6], [5, 4, 3], [2, 1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("options", "output"),
+    [
+        ({"kernel": 3}, (8, 26, 30)),
+        ({"kernel": 3, "pad": 1}, (8, 28, 32)),
+        ({"kernel": (5, 3), "stride": (2, 1), "pad": (2, 0)}, (8, 14, 30)),
+        ({"kernel": 2, "stride": 3, "pad": "same"}, (8, 10, 11)),
+        ({"kernel": 3, "dilation": 2}, (8, 24, 28)),
+        ({"kernel": 3, "pad": "valid"}, (8, 26, 30)),
+    ],
+)
+def test_output_sizes(options, output):
+    assert Conv2d(filters=8, **options).output_shape((4, 28, 32)) == output
+
+
+def test_its_products_are_counted_per_image():
+    assert Conv2d(filters=8, kernel=(3, 2)).macs((4, 5, 6)) == 8 * (3 * 5) * (4 * 3 * 2)
+    assert Conv2d(filters=8, kernel=(3, 2), groups=4).macs((4, 5, 6)) == 8 * (3 * 5) * (1 * 3 * 2)
+
+
+def test_its_weight_is_shrunk_and_its_bias_is_not():
+    specs = Conv2d(filters=6, kernel=(3, 2), groups=2).parameters((4, 5, 6))
+    W, b = specs["W"], specs["b"]
+    assert (W.shape, W.fan_in, W.fan_out, W.decays) == ((6, 2, 3, 2), 2 * 6, 3 * 6, True)
+    assert (b.shape, b.fill, b.decays) == ((6,), 0.0, False)
+    assert Conv2d(filters=6, kernel=3, bias=False).parameters((4, 5, 6)).keys() == {"W"}
+
+
+def test_a_kernel_that_does_not_fit_is_told_with_the_arithmetic():
+    with pytest.raises(ShapeError, match=r'conv2d "c": kernel 5×3 stride 2 does not fit its input 1×2×9 \(.*2\+1\+1−5'):
+        Conv2d(name="c", filters=1, kernel=(5, 3), stride=2, pad=1).output_shape((1, 2, 9))
+    with pytest.raises(ShapeError, match=r"dilation 3 does not fit .* \(⌊\(6−7\)/1⌋\+1 = 0\)"):
+        Conv2d(filters=1, kernel=3, dilation=3).output_shape((1, 6, 9))
+
+
+def test_a_flat_input_is_refused():
+    with pytest.raises(ShapeError, match=r'conv2d "c" needs feature maps .* its input is 12×M, already flattened'):
+        Conv2d(name="c", filters=1, kernel=1).output_shape((12,))
+
+
+def test_groups_must_divide_channels_and_filters():
+    with pytest.raises(ShapeError, match="3 groups do not divide the 4 channels"):
+        Conv2d(filters=6, kernel=1, groups=3).output_shape((4, 5, 5))
+    with pytest.raises(ValidationError, match=r"filters \(4\) must be divisible by groups \(3\)"):
+        Conv2d(filters=4, kernel=1, groups=3)
+
+
+@pytest.mark.parametrize("options", [{"kernel": 0}, {"stride": 0}, {"pad": -1}, {"dilation": 0}, {"pad": "full"}])
+def test_sizes_that_mean_nothing_are_refused(options):
+    with pytest.raises(ValidationError):
+        Conv2d.model_validate({"filters": 1, "kernel": 1} | options)
