@@ -11,7 +11,7 @@ all micro-batches before the next one starts. Nothing waits inside a thread.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from itertools import pairwise
@@ -68,6 +68,11 @@ class Inference:
     losses: Array
 
 
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Return a context in which every product runs on the thread that asks for it."""
+    return _blas().limit(limits=1, user_api="blas")
+
+
 def available_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -111,7 +116,7 @@ class Engine:
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
-        self._resources.enter_context(_blas().limit(limits=1, user_api="blas"))
+        self._resources.enter_context(one_blas_thread())
         return self
 
     def __exit__(

@@ -1,6 +1,6 @@
 """Pooling: one number for each window of a channel."""
 
-from math import inf
+from math import inf, prod
 from typing import Self
 
 import numpy as np
@@ -74,8 +74,12 @@ class MaxPool2d(_Pool, PiecewiseLayer):
     def branches(self, params: Params, cache: tuple[Array, Array, Shape], ctx: Context) -> Array:
         """Return the position of the maximum inside each window, row-major: (C, OH, OW, M)."""
         xp, y, input_shape = cache
-        hits = [view == y for _, _, view in places(xp, self.window(input_shape), y.shape[1:3])]
-        return np.argmax(hits, axis=0)
+        window = self.window(input_shape)
+        position = np.zeros(y.shape, np.min_scalar_type(prod(window.kernel)))
+        views = [view for _, _, view in places(xp, window, y.shape[1:3])]
+        for place in reversed(range(len(views))):  # the first of tied maxima is written last
+            np.copyto(position, place, where=views[place] == y)
+        return position
 
     def forward_on(self, params: Params, x: Array, branches: Array, ctx: Context) -> Array:
         window = self.window(x.shape[:-1])
