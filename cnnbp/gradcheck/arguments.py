@@ -7,25 +7,30 @@ import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.computation import Computation, Forward, Stack
+from cnnbp.gradcheck.shortcuts import Seen, shortcut
 from cnnbp.network import Node
 
 
 class Argument(Protocol):
-    """A tensor that can be perturbed."""
+    """A tensor that can be perturbed, with its values at the base point."""
 
     @property
     def name(self) -> str:
         """How tables call it."""
         ...
 
-    def base(self, computation: Computation) -> Array:
+    def at(self, computation: Computation) -> Array:
         """Return the tensor at the base point."""
         ...
 
-    def perturbed(
+    def stacked(
         self, computation: Computation, entries: Array, shifts: Array, forward: Forward, arena: Arena
     ) -> Stack:
-        """Return one copy for each of the entries (flat indices), with that entry shifted."""
+        """Return E·S copies: entry e (flat index) moved by each of its shifts (E, S)."""
+        ...
+
+    def moved(self, computation: Computation, step: Array, forward: Forward, arena: Arena) -> Stack:
+        """Return one copy with the whole tensor moved by `step`."""
         ...
 
 
@@ -36,19 +41,27 @@ class Value:
     name: str
     index: int
 
-    def base(self, computation: Computation) -> Array:
+    def at(self, computation: Computation) -> Array:
         return computation.values[self.index]
 
-    def perturbed(
+    def stacked(
         self, computation: Computation, entries: Array, shifts: Array, forward: Forward, arena: Arena
     ) -> Stack:
-        base, copies, M = self.base(computation), np.arange(len(entries)), computation.batch_size
-        places, images = np.divmod(entries, M)
-        alone = not computation.couples_after(self.index)  # then a copy needs the touched image only
-        columns = images if alone else np.tile(np.arange(M), len(entries))
-        x = np.take(base, columns, axis=-1).astype(np.result_type(base, shifts))
-        x.reshape(-1, x.shape[-1])[places, copies if alone else copies * M + images] += shifts
-        return Stack({self.index: x}, columns, np.zeros(len(entries), bool))
+        base, copies, M = self.at(computation), np.arange(shifts.size), computation.batch_size
+        places, images = np.divmod(np.repeat(entries, shifts.shape[1]), M)
+        touched = images
+        if any(node.is_coupled for node in computation.behind(self.index)):
+            columns = np.tile(np.arange(M), (shifts.size, 1))
+            touched = copies * M + images
+        else:  # the other images feel nothing
+            columns, touched = images[:, None], copies
+        stack = Stack({}, columns, np.zeros(shifts.size, bool))
+        x = stack.take(base).astype(np.result_type(base, shifts), copy=False)
+        x.reshape(-1, x.shape[-1])[places, touched] += shifts.reshape(-1)
+        return Stack({self.index: x}, columns, stack.crossed)
+
+    def moved(self, computation: Computation, step: Array, forward: Forward, arena: Arena) -> Stack:
+        return Stack({self.index: self.at(computation) + step}, _one_copy(computation), np.zeros(1, bool))
 
 
 @dataclass(frozen=True)
@@ -62,22 +75,48 @@ class Parameter:
     def name(self) -> str:
         return f"{self.node.name}.{self.tensor}"
 
-    def base(self, computation: Computation) -> Array:
+    def at(self, computation: Computation) -> Array:
         return computation.params[self.node.name][self.tensor]
 
-    def perturbed(
+    def stacked(
         self, computation: Computation, entries: Array, shifts: Array, forward: Forward, arena: Arena
     ) -> Stack:
-        base, node, params = self.base(computation), self.node, computation.params[self.node.name]
-        xs = tuple(computation.values[i] for i in node.inputs)
-        alone = Stack({}, np.arange(computation.batch_size), np.zeros(1, bool))
-        outputs, crossed = [], []
-        for entry, shift in zip(entries, shifts, strict=True):
-            theta = base.astype(np.result_type(base, shift))
-            theta.reshape(-1)[entry] += shift
-            moved = {**params, self.tensor: theta}
-            y, left = computation.run(node, xs[0] if len(xs) == 1 else xs, moved, alone, forward, arena)
-            outputs.append(y)
-            crossed.append(left[0])
-        columns = np.tile(alone.columns, len(entries))
-        return Stack({node.index: np.concatenate(outputs, axis=-1)}, columns, np.array(crossed))
+        seen = shortcut(self.node, self.tensor, computation.input(self.node))
+        if seen is None:
+            return self._one_by_one(computation, entries, shifts, forward, arena)
+        return self._shortcut(computation, entries, shifts, seen)
+
+    def _shortcut(self, computation: Computation, entries: Array, shifts: Array, seen: Seen) -> Stack:
+        base, M = computation.values[self.node.index], computation.batch_size
+        columns = np.tile(np.arange(M), (shifts.size, 1))
+        stack = Stack({}, columns, np.zeros(shifts.size, bool))
+        y = stack.take(base).astype(np.result_type(base, shifts), copy=False)
+        by_entry = y.reshape(*base.shape[:-1], *shifts.shape, M)
+        for position, (entry, moves) in enumerate(zip(entries.tolist(), shifts, strict=True)):
+            channel, change = seen(entry)
+            change = change[..., None, :] if isinstance(change, np.ndarray) else change
+            by_entry[channel, ..., position, :, :] += moves[:, None] * change  # (…, S, M)
+        return Stack({self.node.index: y}, columns, stack.crossed)
+
+    def _one_by_one(
+        self, computation: Computation, entries: Array, shifts: Array, forward: Forward, arena: Arena
+    ) -> Stack:
+        base, stacks = self.at(computation), []
+        for entry, moves in zip(entries, shifts, strict=True):
+            for shift in moves:
+                step = np.zeros(base.shape, shifts.dtype)
+                step.reshape(-1)[entry] = shift
+                stacks.append(self.moved(computation, step, forward, arena))
+        y = np.concatenate([stack.values[self.node.index] for stack in stacks], axis=-1)
+        columns, crossed = (np.concatenate(parts) for parts in zip(*((s.columns, s.crossed) for s in stacks), strict=True))
+        return Stack({self.node.index: y}, columns, crossed)
+
+    def moved(self, computation: Computation, step: Array, forward: Forward, arena: Arena) -> Stack:
+        node, alone = self.node, Stack({}, _one_copy(computation), np.zeros(1, bool))
+        params = {**computation.params[node.name], self.tensor: self.at(computation) + step}
+        y, crossed = computation.run(node, computation.input(node), params, alone, forward, arena)
+        return Stack({node.index: y}, alone.columns, crossed)
+
+
+def _one_copy(computation: Computation) -> Array:
+    return np.arange(computation.batch_size)[None]

@@ -18,26 +18,28 @@ from cnnbp.layers.dropout import Dropout
 from cnnbp.network import Node
 from cnnbp.parameters import Tensors
 
-# Runs a piecewise layer on x, given the base point's branches; returns y, and where it left them.
+# Runs a piecewise layer on x, given the base point's branches; returns y, and where y is on another piece.
 Forward = Callable[[PiecewiseLayer, Params, Any, Array, Context], tuple[Array, Array]]
 
 
 def follow_branches(layer: PiecewiseLayer, params: Params, x: Any, base: Array, ctx: Context) -> tuple[Array, Array]:
-    """Run the layer as it is and tell where it is on another piece than the base point."""
+    """Run the layer as it is."""
     y, cache = layer.forward(params, x, ctx)
     return y, layer.branches(params, cache, ctx) != base
 
 
 def hold_branches(layer: PiecewiseLayer, params: Params, x: Any, base: Array, ctx: Context) -> tuple[Array, Array]:
     """Run the layer on the pieces of the base point, whatever x says."""
-    return layer.forward_on(params, x, base, ctx), np.zeros((1, x.shape[-1]), bool)
+    y = layer.forward_on(params, x, base, ctx)
+    return y, np.zeros((1, y.shape[-1]), bool)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Copies of m images each: `values` are those that differ from the base point, (…, copies·m).
+    """Perturbed copies side by side: `values` are those that differ from the base point's, (…, copies·m).
 
-    Column j stands for the base point's image `columns[j]`; `crossed` marks copies that already left their branches.
+    `columns` (copies, m) tells which image of the base point each column is; `crossed` (copies,) marks copies that
+    have left their branches.
     """
 
     values: Mapping[int, Array]
@@ -45,8 +47,11 @@ class Stack:
     crossed: Array
 
     def take(self, base: Array) -> Array:
-        """Return the base point's array (…, M) for these copies, (…, copies·m)."""
-        return np.take(base, self.columns, axis=-1)
+        """Return the base point's array (…, M) once for each copy, (…, copies·m)."""
+        copies, m = self.columns.shape
+        if m == base.shape[-1]:  # every copy holds the whole batch
+            return np.repeat(base.reshape(-1, 1, m), copies, axis=1).reshape(*base.shape[:-1], copies * m)
+        return np.take(base, self.columns.reshape(-1), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Computation:
 
     @property
     def batch_size(self) -> int:
-        """Number of images at the base point."""
+        """M, the number of images at the base point."""
         return next(iter(self.values.values())).shape[-1]
 
     @cached_property
@@ -70,22 +75,22 @@ class Computation:
         """Index of the value that the head reads."""
         return self.nodes[-1].index if self.nodes else next(iter(self.values))
 
-    def context(self, node: Node, arena: Arena) -> Context:
-        """Return what a layer may know while copies are evaluated."""
-        return Context(arena=arena, training=True, state=self.state.get(node.name, {}))
+    def input(self, node: Node) -> Any:
+        """Return what the node reads at the base point."""
+        xs = tuple(self.values[i] for i in node.inputs)
+        return xs[0] if len(xs) == 1 else xs
 
-    def couples_after(self, value: int) -> bool:
-        """Tell whether some node behind a value mixes the images of a batch."""
-        reached = {value}
+    def behind(self, value: int) -> list[Node]:
+        """Return the nodes that a value reaches."""
+        reached, nodes = {value}, []
         for node in self.nodes:
             if reached.intersection(node.inputs):
                 reached.add(node.index)
-                if node.is_coupled:
-                    return True
-        return False
+                nodes.append(node)
+        return nodes
 
     def evaluate(self, stack: Stack, forward: Forward, arena: Arena) -> tuple[Array, Array]:
-        """Return the head's parts (P, copies, m) and which copies left their branches on the way."""
+        """Return the head's parts (P, copies, m), and which copies left their branches on the way (copies,)."""
         values, crossed = dict(stack.values), stack.crossed
         for node in self.nodes:
             if node.index not in values and any(i in values for i in node.inputs):
@@ -93,18 +98,19 @@ class Computation:
                 x = xs[0] if len(xs) == 1 else xs
                 values[node.index], left = self.run(node, x, self.params[node.name], stack, forward, arena)
                 crossed = crossed | left
-        parts = self.head.parts(values[self.output], stack.columns)
-        return parts.reshape(len(parts), len(crossed), -1), crossed
+        parts = self.head.parts(values[self.output], stack.columns.reshape(-1))
+        return parts.reshape(len(parts), *stack.columns.shape), crossed
 
     def run(
         self, node: Node, x: Any, params: Params, stack: Stack, forward: Forward, arena: Arena
     ) -> tuple[Array, Array]:
         """Run one node on stacked input; return its output and which copies left their branches."""
-        ctx, copies = self.context(node, arena), len(stack.crossed)
+        ctx = Context(arena=arena, training=True, state=self.state.get(node.name, {}))
+        copies = len(stack.columns)
         if isinstance(node.layer, PiecewiseLayer):
             hold = hold_branches if isinstance(node.layer, Dropout) else forward  # a mask stays as it was drawn
             y, left = hold(node.layer, params, x, stack.take(self.branches[node.index]), ctx)
-            return y, np.any(left.reshape(-1, copies, left.shape[-1] // copies), axis=(0, 2))
+            return y, np.any(left.reshape(-1, left.shape[-1]), axis=0).reshape(copies, -1).any(axis=1)
         if node.is_coupled:  # every copy is a batch of its own
             batches = np.split(x, copies, axis=-1)
             y = np.concatenate([node.layer.forward(params, batch, ctx)[0] for batch in batches], axis=-1)

@@ -41,7 +41,7 @@ def check_arguments(computation: Computation, analytic: Mapping[Argument, Array]
     """Compare each analytic gradient with the computation's numeric one."""
     results = []
     for argument, gradient in analytic.items():
-        theta = argument.base(computation)
+        theta = argument.at(computation)
         probe = Probe(computation, argument, Arena())
         comparison = compare(probe, gradient, np.arange(theta.size), step_size(theta))
         results.append(summarize(argument.name, theta.shape, comparison))

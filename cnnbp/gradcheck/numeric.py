@@ -12,6 +12,7 @@ UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 COMPLEX_STEP = 1e-30
 RETRY_STEPS = (2.0**-14, 2.0**-18)  # when a kink lies within the first step
 STACKED_COPIES = 64
+STENCIL = np.array([1, -1, 0.5, -0.5])
 
 
 def step_size(theta: Array) -> float:
@@ -54,13 +55,13 @@ class Probe:
         """Return derivatives with branches held, exact to rounding: nothing is subtracted."""
         derivatives = [np.empty(0)]
         for chunk in _chunks(entries, STACKED_COPIES):
-            parts, _ = self._evaluate(chunk, np.full(len(chunk), COMPLEX_STEP * 1j), hold_branches)
+            parts, _ = self._evaluate(chunk, np.full((len(chunk), 1), COMPLEX_STEP * 1j), hold_branches)
             derivatives.append(parts.imag.sum(axis=(0, 2)) / COMPLEX_STEP)
         return np.concatenate(derivatives)
 
     def _evaluate(self, entries: Array, shifts: Array, forward: Forward) -> tuple[Array, Array]:
         self.arena.reset()
-        stack = self.argument.perturbed(self.computation, entries, shifts, forward, self.arena)
+        stack = self.argument.stacked(self.computation, entries, shifts, forward, self.arena)
         return self.computation.evaluate(stack, forward, self.arena)
 
     def _richardson(self, entries: Array, h: Array, forward: Forward) -> Estimate:
@@ -68,8 +69,7 @@ class Probe:
         derivative, bound, crossed = [np.empty(0)], [np.empty(0)], [np.empty(0, bool)]
         for chunk in _chunks(np.arange(len(entries)), STACKED_COPIES // 4):
             steps = h[chunk]
-            shifts = np.stack([steps, -steps, steps / 2, -steps / 2], axis=1).reshape(-1)
-            parts, left = self._evaluate(np.repeat(entries[chunk], 4), shifts, forward)
+            parts, left = self._evaluate(entries[chunk], steps[:, None] * STENCIL, forward)
             parts = parts.reshape(len(parts), len(chunk), 4, -1)
             wide, narrow = parts[:, :, 0] - parts[:, :, 1], parts[:, :, 2] - parts[:, :, 3]
             d1, d2 = wide.sum(axis=(0, 2)) / (2 * steps), narrow.sum(axis=(0, 2)) / steps
