@@ -44,16 +44,22 @@ class OneOf:
 
     def _spelled(self, value: BaseModel, info: SerializationInfo) -> Any:
         """Write a model as a configuration spells it: the word, or one key with its options."""
-        [name] = (name for name, model in self.models().items() if model is type(value))
         options = value.model_dump(mode="json", exclude_none=info.exclude_none, exclude_unset=info.exclude_unset)
-        return {name: options} if options else name
+        return {self.name_of(value): options} if options else self.name_of(value)
+
+    def name_of(self, value: BaseModel) -> str:
+        """Return the name that a model is spelled by."""
+        [name] = (name for name, model in self.models().items() if model is type(value))
+        return name
 
     def _as_one_key(self, value: Any) -> dict[str, Any]:
         if isinstance(value, str):
             value = {value: {}}
         if not isinstance(value, Mapping) or len(value) != 1:
             raise PydanticCustomError(
-                "not_one_key", "a {kind} is a word, or one key with its options", {"kind": self.kind}
+                "not_one_key",
+                "a {kind} is a word, or one key with its options",
+                {"kind": self.kind, "known": list(self.models())},
             )
         [(name, options)] = value.items()
         if name not in self.models():

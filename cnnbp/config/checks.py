@@ -1,66 +1,114 @@
-"""What no single option can know: the network's shapes, its last layer, and the classes of the folder."""
+"""What no single option can know: whether the shapes fit, and whether the last layer suits the loss and the classes."""
 
 from collections.abc import Iterator, Sequence
+from math import prod
+from pathlib import Path
 
 from cnnbp.arrays import format_shape
-from cnnbp.config.messages import find
 from cnnbp.config.models import Config
-from cnnbp.config.problems import Problem, refuse
-from cnnbp.config.yaml_text import Node
+from cnnbp.config.problems import Problem, escaped, refusal
+from cnnbp.config.tree import Node, culprit, find
 from cnnbp.errors import ConfigError, ShapeError
-from cnnbp.layers import Sigmoid
+from cnnbp.layers.activations import Sigmoid
+from cnnbp.layers.reshape import Flatten
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy
+from cnnbp.network import Node as NetworkNode
+
+LARGEST_TENSOR = 10**10  # numbers: 40 GB in float32
 
 
-def network_problems(config: Config, root: Node) -> Iterator[Problem]:
-    """Yield what is wrong with the network, its last layer and what belongs to them."""
+def shape_problems(config: Config, root: Node) -> Iterator[Problem]:
+    """Yield the first layer that does not fit its input, or what is too large to exist."""
     try:
         network = config.network
     except ShapeError as error:
-        yield Problem(str(error), find(root, error.path).key)
+        yield Problem(str(error), culprit(root, error.path))
         return
-    last = network.nodes[-1]
-    message = _wrong_end(config)
-    if message:
-        yield Problem(message, find(root, last.path).key)
+    for node in network.nodes:
+        shapes = [node.output_shape, *(spec.shape for spec in node.parameter_specs.values())]
+        largest = max(shapes, key=prod)
+        if prod(largest) > LARGEST_TENSOR:
+            message = f'"{node.name}" needs a tensor of {format_shape(largest)} numbers, more than memory can hold'
+            yield Problem(message, culprit(root, node.path))
 
 
-def _wrong_end(config: Config) -> str | None:
-    """Return why the last layers do not suit the loss, None if they do."""
+def loss_problems(config: Config, root: Node) -> Iterator[Problem]:
+    """Yield what the loss cannot work with, for a network whose shapes fit."""
     network, loss = config.network, config.loss
     last = network.nodes[-1]
-    takes_logits = isinstance(loss, BinaryCrossEntropy | CrossEntropy)
-    if takes_logits and isinstance(last.layer, Sigmoid):
-        return (
-            f'sigmoid "{last.name}" before {loss.type}: the loss takes logits and applies its own'
-            f" {'sigmoid' if isinstance(loss, BinaryCrossEntropy) else 'softmax'}, which is stable; leave the layer out"
-        )
-    if len(network.output_shape) != 1:
-        return (
-            f'{loss.type} needs flat outputs; "{last.name}" gives {format_shape(network.output_shape, "M")}:'
-            " end in flatten or dense"
-        )
-    outputs = network.output_shape[0]
-    if isinstance(loss, BinaryCrossEntropy) and outputs != 1:
-        return f'binary_cross_entropy needs 1 output; "{last.name}" gives {outputs}'
-    if isinstance(loss, CrossEntropy) and outputs < 2:
-        return f'cross_entropy needs an output for each of 2 or more classes; "{last.name}" gives {outputs}'
-    return None
+    message = _activation_before_loss(config) or _unsuitable_outputs(config)
+    if message:
+        yield Problem(message, culprit(root, last.path))
+        return
+    classes = 2 if isinstance(loss, BinaryCrossEntropy) else network.output_shape[0]
+    if isinstance(loss.class_weights, tuple) and len(loss.class_weights) != classes:
+        message = f"class_weights has {len(loss.class_weights)} numbers for {classes} classes"
+        yield Problem(message, find(root, ("loss", loss.type, "class_weights")).key)
+
+
+def data_problems(config: Config, root: Node) -> Iterator[Problem]:
+    """Yield channel lists of the wrong length."""
+    normalize = config.data.normalize if config.data else "auto"
+    if normalize == "auto":
+        return
+    for name in ("mean", "std"):
+        values = getattr(normalize, name)
+        if isinstance(values, tuple) and len(values) != config.input.channels:
+            message = f"{name} has {len(values)} numbers for {config.input.channels} channels"
+            yield Problem(message, find(root, ("data", "normalize", name)).key)
 
 
 def check_against_classes(config: Config, classes: Sequence[str]) -> None:
     """Compare the last layer with the classes of the folder. Raises ConfigError."""
-    network, loss = config.network, config.loss
-    last, outputs = network.nodes[-1], network.output_shape[0]
-    where = f" ({config.data.path})" if config.data and config.data.path else ""
-    over = f"{loss.type} over {len(classes)} class{'es' * (len(classes) != 1)}{where}"
-    if len(classes) < 2:
-        message = f"{over}: there is nothing to tell apart; at least 2 class folders are needed"
-    elif isinstance(loss, BinaryCrossEntropy) and len(classes) != 2:
-        message = f"{over}: it is for 2 classes; use cross_entropy with {len(classes)} outputs"
-    elif (needed := loss.outputs(len(classes))) != outputs:
-        message = f'{over} needs {needed} output{"s" * (needed != 1)}; "{last.name}" gives {outputs}'
-    else:
+    message = _unsuitable_classes(config, len(classes))
+    if message is None:
         return
-    root = config._origin.root
-    raise refuse([Problem(message, find(root, last.path).key)]) if root else ConfigError(message)
+    root, last = config._origin.root, config.network.nodes[-1]
+    raise refusal([Problem(message, culprit(root, last.path))]) if root else ConfigError(message)
+
+
+def _activation_before_loss(config: Config) -> str | None:
+    last = _last_that_computes(config)
+    if not isinstance(last.layer, Sigmoid) or not isinstance(config.loss, BinaryCrossEntropy | CrossEntropy):
+        return None
+    own = "sigmoid" if isinstance(config.loss, BinaryCrossEntropy) else "softmax"
+    return (
+        f'sigmoid "{last.name}" stands right before {config.loss.type}, which takes logits and applies {own} itself'
+        " (stable where σ is 0 or 1 to the last bit): leave the layer out"
+    )
+
+
+def _last_that_computes(config: Config) -> NetworkNode:
+    return next(node for node in reversed(config.network.nodes) if not isinstance(node.layer, Flatten))
+
+
+def _unsuitable_outputs(config: Config) -> str | None:
+    shape, loss, name = config.network.output_shape, config.loss, config.network.nodes[-1].name
+    if len(shape) != 1:
+        return f'{loss.type} needs flat outputs; "{name}" gives {format_shape(shape, "M")}: end in flatten and dense'
+    if isinstance(loss, BinaryCrossEntropy) and shape != (1,):
+        return f'binary_cross_entropy needs 1 output; "{name}" gives {shape[0]}'
+    if isinstance(loss, CrossEntropy) and shape == (1,):
+        return f'cross_entropy needs an output for each class; "{name}" gives 1 (for two classes: binary_cross_entropy)'
+    return None
+
+
+def _unsuitable_classes(config: Config, classes: int) -> str | None:
+    loss, outputs = config.loss, config.network.output_shape[0]
+    path = config.data.path if config.data else None
+    over = f"{loss.type} over {classes} class{'es' * (classes != 1)}" + (f" ({_brief(path)})" if path else "")
+    if classes < 2:
+        return f"{over}: there is nothing to tell apart; at least 2 class folders are needed"
+    if isinstance(loss, BinaryCrossEntropy) and classes != 2:
+        return f"{over}: it is for 2 classes; use cross_entropy and {classes} outputs"
+    needed = loss.outputs(classes)
+    if needed != outputs:
+        last = config.network.nodes[-1].name
+        return f'{over} needs {needed} output{"s" * (needed != 1)}; "{last}" gives {outputs}'
+    return None
+
+
+def _brief(path: Path) -> str:
+    """Return a folder as it is seen from the working directory, if it lies inside."""
+    here = Path.cwd()
+    return escaped(str(path.relative_to(here) if path.is_relative_to(here) else path))

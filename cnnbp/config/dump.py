@@ -1,17 +1,36 @@
-"""A configuration as complete YAML: with every option, so that it runs the same job again."""
+"""A configuration as complete YAML: every option is written out, so that it runs the same job again."""
 
 from typing import Any
 
 import yaml
 
 from cnnbp.config.models import Config
+from cnnbp.config.scalars import resolved
 
 
 def dump_config(config: Config) -> str:
-    """Return YAML that `load_config` reads to an equal configuration; data.path is absolute."""
+    """Return YAML that reads back to an equal configuration, wherever it lies: data.path is absolute."""
     values = config.model_dump(mode="json", exclude_none=True)
-    return "".join(_block(key, value) for key, value in values.items())
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9, default_flow_style=None)
 
 
-def _block(key: str, value: Any) -> str:
-    return yaml.dump({key: value}, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=100)
+class _Dumper(yaml.SafeDumper):
+    """Writes mappings of plain values on one line, and quotes what YAML 1.2 would not read as text."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Quote `1e-3` and its like, which PyYAML takes for text."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if _is_text(text) else "'")
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write equal parts out each time."""
+        return True
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
+def _is_text(word: str) -> bool:
+    try:
+        return isinstance(resolved(word), str)
+    except ValueError:
+        return False

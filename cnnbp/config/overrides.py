@@ -1,90 +1,103 @@
-"""`train.epochs=3 layers.0.filters=32`: values given on the command line, written over those of the file."""
+"""`train.epochs=3 layers.0.filters=32`: values from the command line, written over those of the file.
+
+A step may be left out where a choice's name stands: `layers.0.filters` for `layers.0.conv2d.filters`. Another choice's
+name replaces the choice: `train.optimizer.sgd.lr=0.1`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from pydantic import BaseModel
 
-from cnnbp.config.messages import parts, parts_of
-from cnnbp.config.problems import Mark, Problem, Source, escaped
-from cnnbp.config.yaml_text import Entry, Node, TextError, read_yaml, source_of
+from cnnbp.config.options import Candidate, behind
+from cnnbp.config.problems import Mark, Problem, Source, described, shortened
+from cnnbp.config.tree import Entry, Node
+from cnnbp.config.yaml_text import TextError, read_yaml, source_of
 from cnnbp.spelling import OneOf
 
+Steps = Sequence[tuple[str, Mark]]  # the words of `train.epochs`, and where each stands
 
-def override(root: Node, text: str, model: type[BaseModel], problems: list[Problem]) -> Node:
-    """Return the tree with one override applied; one that leads nowhere is a problem and changes nothing."""
-    source = source_of(text, f"override {text}", is_file=False)
+
+def overridden(root: Node, text: str, model: type[BaseModel], problems: list[Problem]) -> Node:
+    """Return the tree with one override applied. One that leads nowhere is a problem and changes nothing."""
+    source = source_of(text, f"override {shortened(text)}", is_file=False)
     key, equals, value = text.partition("=")
     try:
         if not equals or not all(key.split(".")):
-            raise TextError(Problem("an override is written key.key=value", Mark(source, 0, 0, len(text))))
-        node = read_yaml(" " * (len(key) + 1) + value, source, problems) if value.strip() else _nothing(source, key)
-        return _placed(root, _steps(key, source), node, [model])
+            raise TextError("an override is written key=value, as train.epochs=3", Mark(source, 0, 0, len(text)))
+        return _with(root, _steps(key, source), _value(key, value, source, problems), (model,))
     except TextError as error:
         problems.append(error.problem)
         return root
 
 
-def _nothing(source: Source, key: str) -> Node:
-    return Node(Mark(source, 0, len(key)), None)
+def _value(key: str, value: str, source: Source, problems: list[Problem]) -> Node:
+    """Read the value by the rules of YAML, behind as many spaces as the key is long: its places are then right."""
+    indent = len(key) + 1
+    return read_yaml(" " * indent + value, source, problems) if value.strip() else Node(Mark(source, 0, indent), None)
 
 
-def _steps(key: str, source: Source) -> list[tuple[str, Mark]]:
-    steps: list[tuple[str, Mark]] = []
-    column = 0
-    for word in key.split("."):
-        steps.append((word, Mark(source, 0, column, len(word))))
-        column += len(word) + 1
-    return steps
+def _steps(key: str, source: Source) -> Steps:
+    words = key.split(".")
+    columns = [len(".".join((*words[:n], ""))) for n in range(len(words))]
+    return [(word, Mark(source, 0, column, len(word))) for word, column in zip(words, columns, strict=True)]
 
 
-def _placed(node: Node, steps: Sequence[tuple[str, Mark]], value: Node, candidates: Sequence[Any]) -> Node:
+def _with(node: Node, steps: Steps, value: Node, candidates: Sequence[Candidate]) -> Node:
     """Return a copy of `node` with `value` where the steps lead; `candidates` are what may be written there."""
     if not steps:
         return value
-    (word, mark), *rest = steps
     if isinstance(node.value, tuple):
-        return _placed_in_list(node, steps, value, candidates)
+        return _with_item(node, node.value, steps, value, candidates)
     choice = next((candidate for candidate in candidates if isinstance(candidate, OneOf)), None)
-    if choice and (name := _chosen(node)) and name != word and _takes(choice, name, word):
-        options = node.value[name].node if isinstance(node.value, Mapping) else Node(mark, {})
-        key = node.value[name].key if isinstance(node.value, Mapping) else node.mark
-        return replace(node, value={name: Entry(key, _placed(options, steps, value, [choice.models()[name]]))})
-    kept = node.value if isinstance(node.value, Mapping) and not (choice and _chosen(node) != word) else {}
-    below = kept[word].node if word in kept else _default(candidates, word, mark)
-    entry = Entry(mark, _placed(below, rest, value, parts_of(candidates, word)))
-    return replace(node, value={**kept, word: entry})
+    if choice is None:
+        return _with_key(node, steps, value, candidates)
+    return _with_option(node, steps, value, choice)
 
 
-def _placed_in_list(node: Node, steps: Sequence[tuple[str, Mark]], value: Node, candidates: Sequence[Any]) -> Node:
+def _with_item(node: Node, items: tuple[Node, ...], steps: Steps, value: Node, candidates: Sequence[Candidate]) -> Node:
     (word, mark), *rest = steps
-    assert isinstance(node.value, tuple)
-    if not word.isdecimal() or int(word) >= len(node.value):
-        raise TextError(Problem(f'"{escaped(word)}" is not one of the places 0…{len(node.value) - 1}', mark))
-    nodes = list(node.value)
-    nodes[int(word)] = _placed(nodes[int(word)], rest, value, candidates)
-    return replace(node, value=tuple(nodes))
+    position = int(word) if word.isascii() and word.isdecimal() and len(word) < 10 else len(items)
+    if position >= len(items):
+        raise TextError(f"{described(word)} is not one of the positions 0…{len(items) - 1}", mark)
+    changed = _with(items[position], rest, value, candidates)
+    return replace(node, value=(*items[:position], changed, *items[position + 1 :]))
 
 
-def _chosen(node: Node) -> str | None:
-    """Return which choice a plain word or a single key is."""
-    if isinstance(node.value, str):
-        return node.value
-    return next(iter(node.value)) if isinstance(node.value, Mapping) and len(node.value) == 1 else None
+def _with_key(node: Node, steps: Steps, value: Node, candidates: Sequence[Candidate]) -> Node:
+    (word, mark), *rest = steps
+    entries = node.value if isinstance(node.value, Mapping) else {}
+    below = entries[word].node if word in entries else _absent(word, mark, candidates)
+    changed = Entry(mark, _with(below, rest, value, behind(candidates, word)))
+    place = node.mark if isinstance(node.value, Mapping) else mark
+    return Node(place, {**entries, word: changed})
 
 
-def _takes(choice: OneOf, name: str, option: str) -> bool:
-    """Tell whether `option` is meant for the chosen model: one of its options, or no other choice."""
-    models = choice.models()
-    return name in models and (option in models[name].model_fields or option not in models)
+def _with_option(node: Node, steps: Steps, value: Node, choice: OneOf) -> Node:
+    """Write into the options of the choice that is there, unless the step is a choice itself."""
+    (word, mark), models = steps[0], choice.models()
+    name = _chosen(node)
+    if word == name or name not in models or (word in models and word not in models[name].model_fields):
+        kept = node if word == name and isinstance(node.value, Mapping) else Node(mark, {})
+        return _with_key(kept, steps, value, (choice,))
+    entry = node.value[name] if isinstance(node.value, Mapping) else Entry(node.mark, Node(node.mark, {}))
+    changed = replace(entry, node=_with(entry.node, steps, value, (models[name],)))
+    return replace(node, value={name: changed})
 
 
-def _default(candidates: Sequence[Any], word: str, mark: Mark) -> Node:
-    """Return what stands for a key that the text leaves out: the choice that is its default, else nothing."""
+def _chosen(node: Node) -> str:
+    """Return the name of a choice: the plain word, or the only key."""
+    if isinstance(node.value, Mapping) and len(node.value) == 1:
+        return next(iter(node.value))
+    return node.value if isinstance(node.value, str) else ""
+
+
+def _absent(word: str, mark: Mark, candidates: Sequence[Candidate]) -> Node:
+    """Return what stands for a key that the text leaves out: the name of the choice that is its default, or nothing."""
     for candidate in candidates:
-        if isinstance(candidate, type) and word in candidate.model_fields:
+        if not isinstance(candidate, OneOf) and word in candidate.model_fields:
             default = candidate.model_fields[word].default
-            if isinstance(default, BaseModel) and any(isinstance(p, OneOf) for p in parts(candidate, word)):
-                return Node(mark, default.type)  # type: ignore[attr-defined]
+            for choice in behind((candidate,), word):
+                if isinstance(choice, OneOf) and isinstance(default, BaseModel):
+                    return Node(mark, choice.name_of(default))
     return Node(mark, {})

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+from unicodedata import east_asian_width
 
 from cnnbp.errors import ConfigError
 
-_WIDEST_LINE = 160  # characters of a source line that are shown around a problem
-_LONGEST_TEXT = 60  # characters of a wrong text that are repeated in a message
+MOST_SHOWN = 100
+
+_WIDEST = 120  # characters of a source line that are shown
+_LONGEST = 60  # characters of a text that are repeated in a message
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Mark:
-    """A stretch of one line, counted from 0."""
+    """A stretch of one line; line and column are counted from 0."""
 
     source: Source
     line: int
@@ -39,40 +42,59 @@ class Problem:
     hint: str = ""
 
 
-def refuse(problems: Sequence[Problem]) -> ConfigError:
-    """Return the error that shows every problem, in the order of their places, only one for each place.
+def refusal(problems: Sequence[Problem]) -> ConfigError:
+    """Return the error that shows all problems, those of the file from top to bottom, then those of the overrides.
 
     Its text comes without the first `error: `, which the command line puts before every message.
     """
-    first_at = {(p.mark.source.name, p.mark.line, p.mark.column): p for p in reversed(problems)}
-    ordered = sorted(first_at.values(), key=lambda p: (not p.mark.source.is_file, p.mark.line, p.mark.column))
-    return ConfigError("\n\nerror: ".join(render(problem) for problem in ordered))
+    ordered = sorted(problems, key=lambda p: (p.mark.line, p.mark.column) if p.mark.source.is_file else (1 << 30, 0))
+    texts = [rendered(problem) for problem in ordered[:MOST_SHOWN]]
+    if len(ordered) > MOST_SHOWN:
+        texts.append(f"and {len(ordered) - MOST_SHOWN} more")
+    return ConfigError("\n\nerror: ".join(texts))
 
 
-def render(problem: Problem) -> str:
+def rendered(problem: Problem) -> str:
     """Return the message, the place, its line and a caret under what is wrong."""
     mark = problem.mark
     place = f"{mark.source.name}:{mark.line + 1}:{mark.column + 1}" if mark.source.is_file else mark.source.name
     number = str(mark.line + 1) if mark.source.is_file else " "
     margin = " " * len(number)
-    line, before, width = _excerpt(mark)
-    caret = f"{' ' * before}{'^' * width} {problem.hint}".rstrip()
-    return f"{problem.message}\n{margin}--> {place}\n{margin} |\n{number} | {line}\n{margin} | {caret}"
+    before, marked, after = _excerpt(mark)
+    caret = f"{' ' * _width(before)}{'^' * max(_width(marked), 1)} {problem.hint}".rstrip()
+    return "\n".join(
+        (
+            problem.message,
+            f"{margin}--> {place}",
+            f"{margin} |",
+            f"{number} | {before}{marked}{after}",
+            f"{margin} | {caret}",
+        )
+    )
 
 
-def _excerpt(mark: Mark) -> tuple[str, int, int]:
-    """Return the line as it is shown, how far in the caret starts and how wide it is."""
+def _excerpt(mark: Mark) -> tuple[str, str, str]:
+    """Return what is shown of the line before the mark, in it, and behind it."""
     line = mark.source.lines[mark.line] if mark.line < len(mark.source.lines) else ""
-    start = max(0, mark.column + 20 - _WIDEST_LINE)
-    before = escaped(line[start : mark.column])
-    marked = escaped(line[mark.column : mark.column + mark.width])[: _WIDEST_LINE // 2]
-    shown = escaped(line[start : start + _WIDEST_LINE])
-    return shown, len(before), max(len(marked), 1)
+    start = mark.column - _WIDEST // 2 if mark.column > _WIDEST * 3 // 4 else 0
+    end = min(mark.column + mark.width, start + _WIDEST)
+    before, after = escaped(line[start : mark.column]), escaped(line[end : start + _WIDEST])
+    return "…" * (start > 0) + before, escaped(line[mark.column : end]), after + "…" * (len(line) > start + _WIDEST)
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def escaped(text: str) -> str:
-    """Return the text with every character that a terminal might act on written as \\x1b."""
+    r"""Return the text with every character that a terminal might act on written as \x1b."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str) -> str:
+    """Return a text of any length and content as a message can repeat it."""
+    return escaped(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
 
 def described(value: Any) -> str:
@@ -83,8 +105,7 @@ def described(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            short = value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
-            return f'"{escaped(short)}"'
+            return f'"{shortened(value)}"'
         case int() | float():
             return str(value)
         case dict():
@@ -94,6 +115,6 @@ def described(value: Any) -> str:
 
 
 def did_you_mean(wrong: str, known: Sequence[str]) -> str:
-    """Return the hint that names the closest known word, else the known words."""
-    close = get_close_matches(wrong.lower(), known, n=1)
+    """Return the hint that names the closest known word, else all of them."""
+    close = get_close_matches(wrong.lower(), known, n=1) if len(wrong) <= _LONGEST else []
     return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known)}"

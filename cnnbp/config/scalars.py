@@ -8,35 +8,47 @@ from math import isfinite
 
 Scalar = None | bool | int | float | str
 
+LARGEST_INTEGER = 2**63 - 1
+
 _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
+_DECIMAL = re.compile(r"[-+]?[0-9]+")
+_OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_MOST_DIGITS = 19  # those of 2⁶³ − 1
 
 
-def resolve(word: str) -> Scalar:
+def resolved(word: str) -> Scalar:
     """Return what an unquoted word means. Raises ValueError for a number that no option can hold."""
     if word in _WORDS:
         return _WORDS[word]
-    if _INTEGER.fullmatch(word):
-        return _integer(word)
+    if _DECIMAL.fullmatch(word):
+        return _integer(word, 10)
+    if _OTHER_BASE.fullmatch(word):
+        return _integer(word, 0)
     if _NOT_FINITE.fullmatch(word):
         raise ValueError(f"a finite number is needed, not {word}")
     if _FLOAT.fullmatch(word):
-        number = float(word)
-        if not isfinite(number):
-            raise ValueError("this number is too large")
-        return number
+        return _finite(word)
     return word
 
 
-def _integer(word: str) -> int:
-    if len(word.lstrip("+-0")) > _MOST_DIGITS:
-        raise ValueError(f"this number is too large: it has {len(word)} digits")
-    base = {"0o": 8, "0x": 16}.get(word[:2], 10)
-    return int(word[2:], base) if base != 10 else int(word)
+def is_number(word: str) -> bool:
+    """Tell whether a text would be a number without its quotes."""
+    return _FLOAT.fullmatch(word) is not None
+
+
+def _integer(word: str, base: int) -> int:
+    if len(word.lstrip("+-0x")) > 64 or abs(value := int(word, base)) > LARGEST_INTEGER:
+        raise ValueError("this number is too large: whole numbers end at 2⁶³ − 1")
+    return value
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not isfinite(number):
+        raise ValueError("this number is too large: the largest is about 1.8e308")
+    return number

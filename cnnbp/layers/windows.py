@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, NonNegativeInt, PlainSerializer, PositiveInt
 from pydantic_core import PydanticCustomError
 
 from cnnbp.arrays import Array, Shape, format_shape
@@ -19,10 +19,24 @@ def _both_ways(value: Any) -> Any:
     return value
 
 
-Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_both_ways, PositiveInt | tuple[int, int])]
+def _as_written(pair: tuple[int, int]) -> int | tuple[int, int]:
+    return pair[0] if pair[0] == pair[1] else pair
+
+
+_BRIEFLY = PlainSerializer(_as_written, when_used="json")
+
+Size = Annotated[
+    tuple[PositiveInt, PositiveInt],
+    BeforeValidator(_both_ways, PositiveInt | tuple[PositiveInt, PositiveInt]),
+    _BRIEFLY,
+]
 Pad = (
     Literal["same", "valid"]
-    | Annotated[tuple[NonNegativeInt, NonNegativeInt], BeforeValidator(_both_ways, NonNegativeInt | tuple[int, int])]
+    | Annotated[
+        tuple[NonNegativeInt, NonNegativeInt],
+        BeforeValidator(_both_ways, NonNegativeInt | tuple[NonNegativeInt, NonNegativeInt]),
+        _BRIEFLY,
+    ]
 )
 
 
