@@ -5,8 +5,9 @@ from math import pi, sqrt
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer
+from cnnbp.layers.operators import Operator
 
 
 def reusable(x: Array, ctx: Context) -> Array:
@@ -26,6 +27,9 @@ class ReLU(PiecewiseLayer):
     type = "relu"
     suits = "he"
     caches_output = True
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Relu"),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         y = np.maximum(x, 0, out=reusable(x, ctx))
@@ -48,6 +52,9 @@ class LeakyReLU(PiecewiseLayer):
     suits = "he"
 
     slope: NonNegativeFloat = Field(default=0.01, description="Slope left of 0.")
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("LeakyRelu", attributes={"alpha": self.slope}),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         mask = x > 0
@@ -74,6 +81,9 @@ class ELU(PiecewiseLayer):
 
     alpha: PositiveFloat = Field(default=1.0, description="Where the function flattens out on the left: −alpha.")
 
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Elu", attributes={"alpha": self.alpha}),)
+
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         y = self.forward_on(params, x, x > 0, ctx)
         return y, y
@@ -97,6 +107,9 @@ class GELU(Layer):
     type = "gelu"
     suits = "he"
 
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Gelu", attributes={"approximate": "tanh"}),)
+
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array]]:
         t = np.tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x))
         return 0.5 * x * (1 + t), (x, t)
@@ -112,6 +125,9 @@ class SiLU(Layer):
 
     type = "silu"
     suits = "he"
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Sigmoid", output="s"), Operator("Mul", ("x", "s")))
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array]]:
         s = sigmoid(x)
@@ -129,6 +145,9 @@ class Sigmoid(Layer):
     suits = "xavier"
     caches_output = True
 
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Sigmoid"),)
+
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         y = sigmoid(x)
         return y, y
@@ -144,6 +163,9 @@ class Tanh(Layer):
     type = "tanh"
     suits = "xavier"
     caches_output = True
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Tanh"),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         y = np.tanh(x, out=reusable(x, ctx))

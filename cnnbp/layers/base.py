@@ -6,7 +6,7 @@ statistics are state beside the parameters.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,9 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cnnbp.arrays import Arena, Array, Shape
 from cnnbp.layers.initialisers import Initialiser
+from cnnbp.layers.operators import Operator
 
 Params = Mapping[str, Array]
 Gradients = dict[str, Array]
+LayerName = Annotated[
+    str, Field(pattern=r"^[\w-]+$", max_length=64)
+]  # it becomes part of "conv1.W" and of file members
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,16 @@ class Window:
     stride: tuple[int, int]
     pad: tuple[tuple[int, int], tuple[int, int]]
     dilation: tuple[int, int] = (1, 1)
+
+    def onnx_attributes(self) -> dict[str, list[int]]:
+        """Return the window as ONNX's convolutions and pools spell it."""
+        (top, bottom), (left, right) = self.pad
+        return {
+            "kernel_shape": [*self.kernel],
+            "strides": [*self.stride],
+            "pads": [top, left, bottom, right],
+            "dilations": [*self.dilation],
+        }
 
 
 @dataclass(slots=True)
@@ -85,7 +99,7 @@ class Layer(BaseModel):
     symbol: ClassVar[str] = "A"  # what the output is called in formulas, before its number: A is an activation
     suits: ClassVar[Initialiser | None] = None  # an activation's: what the weights before it should be drawn with
 
-    name: str | None = Field(default=None, description="A unique name; by default the type and its ordinal.")
+    name: LayerName | None = Field(default=None, description="A unique name; by default the type and its ordinal.")
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         """Return the shape of y for the given shapes of x; ShapeError with the arithmetic where it does not fit."""
@@ -106,6 +120,10 @@ class Layer(BaseModel):
     def macs(self, input_shape: Shape) -> int:
         """Return the multiply-accumulates of one image's forward pass through the layer's products."""
         return 0
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        """Return what the layer does outside of training, in ONNX operators."""
+        raise NotImplementedError
 
     def forward(self, params: Params, x: Any, ctx: Context) -> tuple[Array, Any]:
         """Return y and the cache that backward needs."""

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveFloat
 
 from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, CoupledLayer, Gradients, ParameterSpec, Params
+from cnnbp.layers.operators import Operator
 
 
 def _per_channel(values: Array, like: Array) -> Array:
@@ -35,6 +36,10 @@ class BatchNorm(CoupledLayer):
     def state(self, input_shape: Shape) -> dict[str, Array]:
         C = input_shape[0]
         return {"running_mean": np.zeros(C), "running_var": np.ones(C)}
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        inputs = ("x", "gamma", "beta", "running_mean", "running_var")
+        return (Operator("BatchNormalization", inputs, {"epsilon": self.eps}),)
 
     def statistics(self, params: Params, x: Array, ctx: Context) -> Array:
         flat = x.reshape(x.shape[0], -1).astype(np.result_type(x, np.float64))  # (C, N)

@@ -9,6 +9,7 @@ from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params, Window
 from cnnbp.layers.initialisers import Initialiser
+from cnnbp.layers.operators import Operator
 from cnnbp.layers.windows import Pad, Size, col2im, im2col, output_size, resolve_padding
 
 
@@ -63,6 +64,10 @@ class Conv2d(Layer):
     def macs(self, input_shape: Shape) -> int:
         F, OH, OW = self.output_shape(input_shape)
         return F * OH * OW * input_shape[0] // self.groups * self.kernel[0] * self.kernel[1]
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        inputs = ("x", "W", "b") if self.bias else ("x", "W")
+        return (Operator("Conv", inputs, {**self.window(input_shape).onnx_attributes(), "group": self.groups}),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Shape]]:
         F, OH, OW = self.output_shape(x.shape[:-1])

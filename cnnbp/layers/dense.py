@@ -7,6 +7,7 @@ from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params
 from cnnbp.layers.initialisers import Initialiser
+from cnnbp.layers.operators import Operator
 
 
 class Dense(Layer):
@@ -37,6 +38,10 @@ class Dense(Layer):
 
     def macs(self, input_shape: Shape) -> int:
         return self.units * input_shape[0]
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        inputs = ("x", "W", "b") if self.bias else ("x", "W")
+        return (Operator("Gemm", inputs, {"transB": 1}),)  # x·Wᵀ + b, a row for each image
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         W = params["W"]

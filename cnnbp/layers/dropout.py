@@ -5,8 +5,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, Gradients, Params, PiecewiseLayer
+from cnnbp.layers.operators import Operator
 
 
 class Dropout(PiecewiseLayer):
@@ -20,6 +21,9 @@ class Dropout(PiecewiseLayer):
     output_is_view = True
 
     p: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.5, description="Share of numbers that are set to 0.")
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Identity"),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array | None]:
         if not ctx.training:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer, Window
 from cnnbp.layers.conv import require_feature_map
+from cnnbp.layers.operators import Operator
 from cnnbp.layers.windows import Pad, Size, output_size, padded, places, resolve_padding, unpadded
 
 
@@ -46,6 +47,9 @@ class MaxPool2d(_Pool, PiecewiseLayer):
 
     type = "maxpool2d"
     caches_output = True
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("MaxPool", attributes=self.window(input_shape).onnx_attributes()),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array, Shape]]:
         window, (C, OH, OW) = self.window(x.shape[:-1]), self.output_shape(x.shape[:-1])
@@ -105,6 +109,10 @@ class AvgPool2d(_Pool):
         _, OH, OW = self.output_shape(input_shape)
         return 1 / np.asarray(sum(view[0] for _, _, view in places(inside, window, (OH, OW))))
 
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        attributes = {**self.window(input_shape).onnx_attributes(), "count_include_pad": int(self.count_include_pad)}
+        return (Operator("AveragePool", attributes=attributes),)
+
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Shape]:
         window, (C, OH, OW) = self.window(x.shape[:-1]), self.output_shape(x.shape[:-1])
         y = ctx.zeros((C, OH, OW, x.shape[-1]), x.dtype)
@@ -131,6 +139,9 @@ class GlobalAvgPool2d(Layer):
     def output_shape(self, *input_shapes: Shape) -> Shape:
         require_feature_map(self, input_shapes[0])
         return (input_shapes[0][0], 1, 1)
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("GlobalAveragePool"),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Shape]:
         return x.mean(axis=(1, 2), keepdims=True), x.shape

@@ -4,6 +4,7 @@ from math import prod
 
 from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, Gradients, Layer, Params
+from cnnbp.layers.operators import Operator
 
 
 class Flatten(Layer):
@@ -15,6 +16,9 @@ class Flatten(Layer):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return (prod(input_shapes[0]),)
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Flatten"),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Shape]:
         return x.reshape(-1, x.shape[-1]), x.shape

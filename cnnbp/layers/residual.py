@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
-from cnnbp.layers.base import Context, Gradients, Layer, Params
+from cnnbp.layers.base import Context, Gradients, Layer, LayerName, Params
+from cnnbp.layers.operators import Operator
 from cnnbp.spelling import OneOf
 
 
@@ -27,6 +28,9 @@ class Add(Layer):
                 " or a shortcut (a conv2d with kernel 1 and the same stride) that changes it alike"
             )
         return left
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return (Operator("Add", ("x1", "x2")),)
 
     def forward(self, params: Params, x: tuple[Array, Array], ctx: Context) -> tuple[Array, None]:
         left, right = x
@@ -51,7 +55,7 @@ class Residual(BaseModel):
 
     type: ClassVar[str] = "residual"
 
-    name: str | None = Field(default=None, description="A unique name; by default the type and its ordinal.")
+    name: LayerName | None = Field(default=None, description="A unique name; by default the type and its ordinal.")
     layers: "LayerSpecs" = Field(min_length=1, description="The layers of the block.")
     shortcut: "LayerSpecs" = Field(default=(), description="Layers beside them; by default x itself.")
 
