@@ -83,14 +83,15 @@ def micro_batch_size(network: Network, batch_size: int) -> int:
 
     Depends on the network and the batch size alone, never on the machine.
     """
-    widest = max(4 * _values_in_use(node) for node in network.nodes)
+    widest = max(4 * values_in_use(node) for node in network.nodes)
     size = 1
     while size < batch_size and 2 * size * widest <= MICRO_BATCH_BYTES:
         size *= 2
     return min(size, batch_size)
 
 
-def _values_in_use(node: Node) -> int:
+def values_in_use(node: Node) -> int:
+    """Return how many numbers a layer handles for one image: its inputs, their windows and its output."""
     window = node.layer.window(node.input_shapes[0])
     columns = prod(window.kernel) * node.input_shapes[0][0] * prod(node.output_shape[1:]) if window else 0
     return sum(map(prod, node.input_shapes)) + prod(node.output_shape) + columns
