@@ -1,0 +1,65 @@
+"""The formats that weights can be written in, each as bytes, and the one function that makes them a file."""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnbp.errors import ConfigError
+from cnnbp.export.onnx_model import onnx_bytes
+from cnnbp.export.packages import needed
+from cnnbp.export.weights import metadata, weights
+from cnnbp.training.checkpoint import Checkpoint
+from cnnbp.training.files import written_whole
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that was written: its size in bytes, and how many arrays and numbers are in it."""
+
+    path: Path
+    format: str
+    bytes: int
+    arrays: int
+    numbers: int
+
+
+def npz_bytes(checkpoint: Checkpoint) -> bytes:
+    """Write the weights for `np.load`, beside them `classes`, and the `mean` and `std` of pixels in 0…1."""
+    beside = {
+        "classes": np.array(checkpoint.classes),
+        "mean": np.array(checkpoint.normalization.mean),
+        "std": np.array(checkpoint.normalization.std),
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **weights(checkpoint), **beside)
+    return buffer.getvalue()
+
+
+def safetensors_bytes(checkpoint: Checkpoint) -> bytes:
+    """Write the weights as safetensors, the metadata in its header. Raises ConfigError where the package is missing."""
+    return needed("safetensors.numpy").save(weights(checkpoint), metadata(checkpoint))
+
+
+FORMATS: Mapping[str, Callable[[Checkpoint], bytes]] = {
+    "onnx": onnx_bytes,
+    "safetensors": safetensors_bytes,
+    "npz": npz_bytes,
+}
+
+
+def export_checkpoint(checkpoint: Checkpoint, format_name: str, path: Path, *, overwrite: bool = False) -> Export:
+    """Write a checkpoint's weights to a file, whole or not at all.
+
+    Raises ConfigError for a file that is there already, an unknown layer or a missing package; CheckpointError where
+    writing fails.
+    """
+    if path.exists() and not overwrite:
+        raise ConfigError(f"{str(path)!r} exists already; --force writes over it, -o names another file")
+    content = FORMATS[format_name](checkpoint)
+    with written_whole(path) as file:
+        file.write(content)
+    arrays = weights(checkpoint)
+    return Export(path, format_name, len(content), len(arrays), sum(array.size for array in arrays.values()))

@@ -1,0 +1,28 @@
+"""What every format carries: the arrays by name, and what someone who has only them still needs to know."""
+
+import json
+
+from cnnbp import __version__
+from cnnbp.arrays import Array
+from cnnbp.config import dump_config
+from cnnbp.training.checkpoint import Checkpoint, without_data_path
+
+
+def weights(checkpoint: Checkpoint) -> dict[str, Array]:
+    """Return every parameter and running statistic by name: conv1.W, batchnorm1.running_mean."""
+    state = checkpoint.state
+    arrays = dict(state.parameters.items())
+    for layer, statistics in state.running_statistics.items():
+        arrays |= {f"{layer}.{name}": array for name, array in statistics.items()}
+    return arrays
+
+
+def metadata(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return the classes, the mean and std of pixels in 0…1 by channel, and the configuration, as texts."""
+    return {
+        "producer": f"cnnbp {__version__}",
+        "classes": json.dumps(checkpoint.classes),
+        "mean": json.dumps(checkpoint.normalization.mean),
+        "std": json.dumps(checkpoint.normalization.std),
+        "config": dump_config(without_data_path(checkpoint.config)),
+    }
