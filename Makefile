@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SOURCES := cnnbp tests datasets
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format
+.PHONY: help install run test lint format parity
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ run: $(INSTALLED)  ## train on the digits that come with the project
 
 test: $(INSTALLED)  ## every test, in parallel
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
+
+parity: $(INSTALLED)  ## outputs, gradients and trajectories against PyTorch
+	# one release, named: the conventions of the next one may differ, and the figures with them
+	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m tests.parity
 
 lint: $(INSTALLED)  ## ruff, mypy and the floors of the house
 	$(BIN)/ruff check $(SOURCES)

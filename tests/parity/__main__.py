@@ -1,0 +1,42 @@
+"""Compare cnnbp with PyTorch and print how far they are apart; exit 1 where it is too far.
+
+python -m tests.parity
+"""
+
+import sys
+from collections import defaultdict
+from itertools import chain
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tests.parity.networks import network_distances
+from tests.parity.trajectories import trajectory_distances
+
+NETWORKS = 300
+TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
+
+
+def main() -> int:
+    distances: dict[str, dict[str, list[float]]] = defaultdict(lambda: {dtype: [] for dtype in TOLERANCES})
+    for dtype in TOLERANCES:
+        networks = chain.from_iterable(network_distances(seed, np.dtype(dtype)) for seed in range(NETWORKS))
+        for what, distance in chain(networks, trajectory_distances(np.dtype(dtype))):
+            distances[what][dtype].append(distance)
+    table = Table("compared with PyTorch", "how often", *(f"worst in {dtype}" for dtype in TOLERANCES), "")
+    too_far = 0
+    for what, found in distances.items():
+        worst = {dtype: max(found[dtype]) for dtype in TOLERANCES}
+        good = all(worst[dtype] <= tolerance for dtype, tolerance in TOLERANCES.items())
+        too_far += not good
+        table.add_row(what, str(len(found["float64"])), *(f"{far:.1e}" for far in worst.values()), "✓" if good else "✗")
+    console = Console()
+    console.print(table)
+    allowed = ", ".join(f"{tolerance:.0e} in {dtype}" for dtype, tolerance in TOLERANCES.items())
+    console.print(f"{NETWORKS} random networks; allowed: {allowed}; too far: {too_far}")
+    return min(too_far, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
