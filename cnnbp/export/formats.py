@@ -1,6 +1,7 @@
 """The formats that weights can be written in, each as bytes, and the one function that makes them a file."""
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,12 @@ def npz_bytes(checkpoint: Checkpoint) -> bytes:
 
 
 def safetensors_bytes(checkpoint: Checkpoint) -> bytes:
-    """Write the weights as safetensors, the metadata in its header. Raises ConfigError where the package is missing."""
-    return needed("safetensors.numpy").save(weights(checkpoint), metadata(checkpoint))
+    """Write the weights as safetensors, with the metadata in its header, as one JSON text under `cnnbp`.
+
+    Raises ConfigError where the package is missing.
+    """
+    noted = {"cnnbp": json.dumps(metadata(checkpoint))}  # one key: the package writes several in any order
+    return needed("safetensors.numpy").save(weights(checkpoint), noted)
 
 
 FORMATS: Mapping[str, Callable[[Checkpoint], bytes]] = {

@@ -18,10 +18,10 @@ def weights(checkpoint: Checkpoint) -> dict[str, Array]:
 
 
 def metadata(checkpoint: Checkpoint) -> dict[str, str]:
-    """Return the classes, the mean and std of pixels in 0…1 by channel, and the configuration, as texts."""
+    """Return the classes, the mean and std of pixels in 0…1 by channel (JSON lists), and the configuration (YAML)."""
     return {
         "producer": f"cnnbp {__version__}",
-        "classes": json.dumps(checkpoint.classes),
+        "classes": json.dumps(checkpoint.classes, ensure_ascii=False),
         "mean": json.dumps(checkpoint.normalization.mean),
         "std": json.dumps(checkpoint.normalization.std),
         "config": dump_config(without_data_path(checkpoint.config)),
