@@ -72,18 +72,24 @@ class OneOf:
 
     def _json_schema(self, fields: Mapping[str, Any]) -> Callable[[CoreSchema, GetJsonSchemaHandler], JsonSchemaValue]:
         def describe(_: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-            spelled_out = {name: handler(field["schema"]) for name, field in fields.items()}
-            one_key = {
-                "type": "object",
-                "properties": spelled_out,
-                "minProperties": 1,
-                "maxProperties": 1,
-                "additionalProperties": False,
+            models = self.models()
+            words = [name for name, model in models.items() if has_defaults(model)]
+            spelled_out = {
+                name: core_schema.typed_dict_field(
+                    core_schema.nullable_schema(field["schema"]) if name in words else field["schema"], required=False
+                )
+                for name, field in fields.items()
             }
-            words = [name for name, model in self.models().items() if has_defaults(model)]
-            return {"anyOf": [{"enum": words}, one_key]}
+            one_key = handler(core_schema.typed_dict_schema(spelled_out, extra_behavior="forbid"))
+            one_key |= {"minProperties": 1, "maxProperties": 1}
+            return {"anyOf": [*({"const": word, "description": first_line(models[word])} for word in words), one_key]}
 
         return describe
+
+
+def first_line(model: type[BaseModel]) -> str:
+    """Return what a model's docstring says in its first line."""
+    return (model.__doc__ or "").partition("\n")[0]
 
 
 def has_defaults(model: type[BaseModel]) -> bool:

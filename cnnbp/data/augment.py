@@ -10,7 +10,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PositiveInt, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from cnnbp.data.split import Indices
 from cnnbp.data.streams import image_uniforms
@@ -29,6 +31,13 @@ class Augmentation(BaseModel):
     @classmethod
     def _first_option_alone(cls, value: Any) -> Any:
         return value if isinstance(value, dict) else {next(iter(cls.model_fields)): value}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe both spellings to an editor."""
+        options = handler(schema)
+        [first, *_] = handler.resolve_ref_schema(options)["properties"].values()
+        return {"anyOf": [first, options]}
 
     @abstractmethod
     def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:

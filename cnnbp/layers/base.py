@@ -18,9 +18,7 @@ from cnnbp.layers.operators import Operator
 
 Params = Mapping[str, Array]
 Gradients = dict[str, Array]
-LayerName = Annotated[
-    str, Field(pattern=r"^[\w-]+$", max_length=64)
-]  # it becomes part of "conv1.W" and of file members
+LayerName = Annotated[str, Field(pattern=r"^[\w-]+$", max_length=64)]  # without a dot: a parameter is "conv1.W"
 
 
 @dataclass(frozen=True, slots=True)
