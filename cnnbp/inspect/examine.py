@@ -39,15 +39,16 @@ class Images:
 class Inspection:
     """One batch under the microscope: the chain forward and backward, then parameters, images, kinks and an update.
 
-    `forward` and `backward` hold the numbers, the latter with the parameters' gradients where they are found;
-    `chain` sums up all but those, which are in `parameters`.
+    `forward` and `backward` hold the numbers, the latter with the parameters' gradients where they are found; the
+    chains sum up all but those, which are in `parameters`.
     """
 
     record: Record
     symbols: Symbols
     forward: tuple[Step, ...]
     backward: tuple[Step, ...]
-    chain: tuple[TensorStatistics, ...]
+    forward_chain: tuple[TensorStatistics, ...]
+    backward_chain: tuple[TensorStatistics, ...]
     parameters: tuple[ParameterStatistics, ...]
     images: tuple[ImageStatistics, ...]
     dead_units: tuple[DeadUnits, ...]
@@ -76,10 +77,15 @@ def inspect_batch(
         symbols=symbols,
         forward=tuple(forward),
         backward=tuple(backward),
-        chain=tuple(tensor_statistics(step) for step in (*forward, *backward) if not isinstance(step, ParameterStep)),
+        forward_chain=_chain(forward),
+        backward_chain=_chain(backward),
         parameters=tuple(parameter_statistics(record, symbols, norms)),
         images=tuple(image_statistics(record, images.names, norms)),
         dead_units=tuple(dead_units(record)),
         tied_windows=tuple(tied_windows(record)),
         update=update_once(record, optimizer),
     )
+
+
+def _chain(steps: Sequence[Step]) -> tuple[TensorStatistics, ...]:
+    return tuple(tensor_statistics(step) for step in steps if not isinstance(step, ParameterStep))

@@ -55,8 +55,12 @@ class ParameterStatistics:
 
 @dataclass(frozen=True)
 class ImageStatistics:
-    """One image: its loss, what the network takes it for, and the norms of its shares of ∂L/∂θ and ∂L/∂X."""
+    """One image, at `index` in its batch: its loss, what the network takes it for, and its shares of ∂L/∂θ and ∂L/∂X.
 
+    Of the shares the norms are given; `gradient_norm` is None where images are coupled.
+    """
+
+    index: int
     name: str
     label: int
     prediction: int
@@ -114,6 +118,7 @@ def image_statistics(record: Record, names: Sequence[str], norms: ImageNorms | N
     predictions, probabilities = loss.predictions(record.logits), loss.probabilities(record.logits)
     return [
         ImageStatistics(
+            index=int(m),
             name=names[m],
             label=int(record.labels[m]),
             prediction=int(predictions[m]),

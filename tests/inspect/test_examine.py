@@ -23,7 +23,8 @@ def test_the_images_come_by_loss_with_their_names_and_gradients(lecture):
     assert losses == sorted(losses, reverse=True)
     assert {image.name for image in lecture.images} == {"a.png", "b.png", "c.png", "d.png"}
     worst = lecture.images[0]
-    m = ["a.png", "b.png", "c.png", "d.png"].index(worst.name)
+    m = worst.index
+    assert IMAGES.names[m] == worst.name
     np.testing.assert_allclose(worst.loss, -np.log(worst.probability))
     stacks = [step.images[..., m].ravel() for step in lecture.backward if isinstance(step, ParameterStep)]
     np.testing.assert_allclose(worst.gradient_norm, np.linalg.norm(np.concatenate(stacks)))
@@ -31,7 +32,7 @@ def test_the_images_come_by_loss_with_their_names_and_gradients(lecture):
 
 def test_a_tensor_is_summed_up_in_its_line(lecture):
     A1 = next(step.value for step in lecture.forward if step.symbol == "A1")
-    line = next(line for line in lecture.chain if line.symbol == "A1")
+    line = next(line for line in lecture.forward_chain if line.symbol == "A1")
     assert (line.layer, line.shape) == ("relu1", (1, 4, 4, 4))
     assert (line.mean, line.std, line.min, line.max) == (A1.mean(), A1.std(), 0, A1.max())
     assert line.zeros == np.mean(A1 == 0)
