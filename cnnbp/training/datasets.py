@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 
-from cnnbp.config import Config, DataConfig, NormalizeConfig
+from cnnbp.config import Config, DataConfig, NormalizeConfig, check_against_classes
 from cnnbp.data.decode import ImageFormat
 from cnnbp.data.duplicates import find_duplicates
 from cnnbp.data.folder import ImageFolder, Split, scan_folder
@@ -21,8 +22,9 @@ Progress = Callable[[str, int, int], None]  # split, images done, images in all
 
 @dataclass(frozen=True, eq=False)
 class Subset:
-    """Some images of a set."""
+    """Some images of a set, under the name of their split: train, val or test."""
 
+    name: str
     images: ImageSet
     indices: Indices
 
@@ -41,7 +43,7 @@ class Subset:
 
     def take(self, positions: Indices) -> "Subset":
         """Return the images at some positions of this subset."""
-        return Subset(self.images, self.indices[positions])
+        return Subset(self.name, self.images, self.indices[positions])
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +68,7 @@ class Datasets:
     @property
     def splits(self) -> dict[str, Subset]:
         """The subsets by name, without those that are not there."""
-        splits = {"train": self.train, "val": self.validation, "test": self.test}
-        return {name: subset for name, subset in splits.items() if subset}
+        return {subset.name: subset for subset in (self.train, self.validation, self.test) if subset}
 
     @property
     def skipped(self) -> Counter[str]:
@@ -90,6 +91,15 @@ class Datasets:
             for other in others
             for pair in find_duplicates(self.train.images, other.images, self.train.indices, other.indices)
         ]
+
+    @property
+    def digest(self) -> str:
+        """What training sees of the images: names, pixels, classes and which of them validate, as one short text."""
+        content = blake2b("\0".join(self.classes).encode(), digest_size=16)
+        for subset in (self.train, self.validation):
+            content.update("\0".join([*subset.names, ""]).encode("utf-8", "surrogateescape"))
+            content.update(subset.images.digests[subset.indices].tobytes() + subset.labels.tobytes())
+        return content.hexdigest()
 
     @property
     def _image_sets(self) -> list[ImageSet]:
@@ -125,6 +135,7 @@ def load_datasets(
     data = data_config(config)
     assert data.path is not None
     folder = scan_folder(data.path, allow_empty=data.allow_empty)
+    check_against_classes(config, folder.classes)
 
     def decode(name: str, split: Split) -> ImageSet:
         def tell(done: int) -> None:
@@ -149,15 +160,15 @@ def _divided(folder: ImageFolder, sets: Mapping[str, ImageSet], share: float, se
     if not len(images):
         raise DataError(f"{str(folder.root)!r} has no image to train on")
     if "val" in sets:
-        train, validation = _all(images), _all(sets["val"])
+        train, validation = _all("train", sets), _all("val", sets)
     else:
         kept, held_out = stratified_split(images.labels, share, seed)
-        train, validation = Subset(images, kept), Subset(images, held_out)
-    return Datasets(folder, train, validation, _all(sets["test"]) if "test" in sets else None)
+        train, validation = Subset("train", images, kept), Subset("val", images, held_out)
+    return Datasets(folder, train, validation, _all("test", sets) if "test" in sets else None)
 
 
-def _all(images: ImageSet) -> Subset:
-    return Subset(images, np.arange(len(images)))
+def _all(name: str, sets: Mapping[str, ImageSet]) -> Subset:
+    return Subset(name, sets[name], np.arange(len(sets[name])))
 
 
 def normalization(config: Config, train: Subset) -> Normalization:

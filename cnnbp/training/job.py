@@ -1,25 +1,36 @@
 """What a run is given and does not change: configuration, images, normalisation and the engine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.config import Config
 from cnnbp.data.batches import Batch, batches, epoch_order
 from cnnbp.data.normalize import Normalization
 from cnnbp.engine import Engine, micro_batch_size
-from cnnbp.training.datasets import Datasets
+from cnnbp.training.datasets import Datasets, Subset, normalization
+from cnnbp.training.measure import Measurement, measuring
+from cnnbp.training.state import TrainingState
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A training job. The engine is entered and left by whoever made it."""
+    """A training job. Its engine is a context manager, to be entered by whoever made the job."""
 
     config: Config
     datasets: Datasets
     normalization: Normalization
     engine: Engine
+
+    @classmethod
+    def of(cls, config: Config, datasets: Datasets, *, threads: int | None = None) -> "Job":
+        """Return the job of a configuration and its images; class weights and normalisation are worked out here."""
+        loss = config.loss.balanced(datasets.class_counts)
+        engine = Engine(config.network, loss, threads=threads, seed=config.seed)
+        return cls(config, datasets, normalization(config, datasets.train), engine)
 
     @property
     def batch_size(self) -> int:
@@ -36,8 +47,8 @@ class Job:
         """1 where weight decay applies, else 0 (N,)."""
         return self.config.network.decays()
 
-    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
-        """Yield an epoch's training batches from the `first` one on."""
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Yield an epoch's training batches from the `first` one on; epochs count from 0."""
         train, seed = self.datasets.train, self.config.seed
         order = epoch_order(len(train), seed, epoch)[first * self.batch_size :]
         return batches(
@@ -46,9 +57,24 @@ class Job:
             self.batch_size,
             micro_batch_size(self.config.network, self.batch_size),
             self.normalization,
-            "float32",
+            np.float32,
             augmentations=self.config.data.augment if self.config.data else (),
             seed=seed,
             epoch=epoch,
             threads=self.engine.threads,
         )
+
+    def measuring(self, state: TrainingState, subset: Subset) -> Generator[int, None, Measurement]:
+        """Run images through the network of a state; yields how many are done and returns the measurement."""
+        return measuring(
+            self.engine, state.parameters, state.running_statistics, subset, self.normalization, self.batch_size
+        )
+
+    def measure(self, state: TrainingState, subset: Subset, progress: Callable[[int], None]) -> Measurement:
+        """Run images through the network of a state; `progress` is told how many are done."""
+        measuring = self.measuring(state, subset)
+        while True:
+            try:
+                progress(next(measuring))
+            except StopIteration as end:
+                return end.value

@@ -13,7 +13,7 @@ from cnnbp.engine import StepResult
 from cnnbp.errors import Diverged
 from cnnbp.training.gradients import TensorStep, tensor_steps, total_update_ratio
 from cnnbp.training.job import Job
-from cnnbp.training.measure import Measurement, measuring
+from cnnbp.training.measure import Measurement
 from cnnbp.training.metrics import EpochMetrics, monitored_losses, should_stop
 from cnnbp.training.state import EpochSums, TrainingState
 
@@ -137,9 +137,7 @@ def _validate(job: Job, state: TrainingState) -> Generator[Event, None, Measurem
     subset = job.datasets.validation
     if not len(subset):
         return None
-    measurement = measuring(
-        job.engine, state.parameters, state.running_statistics, subset, job.normalization, job.batch_size
-    )
+    measurement = job.measuring(state, subset)
     while True:
         try:
             yield ValidationEvent(state.epoch + 1, next(measurement), len(subset))

@@ -17,10 +17,10 @@ from cnnbp.training.datasets import Subset
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """N images' classes (N,), logits (K, N) and losses (N,), in the order of the subset."""
+    """What the network makes of the N images of a subset: logits (K, N) and losses (N,)."""
 
+    subset: Subset
     loss_function: Loss
-    labels: Array
     logits: Array
     losses: Array
 
@@ -37,7 +37,7 @@ class Measurement:
     @property
     def accuracy(self) -> float:
         """The share of images whose class was found."""
-        return float((self.predictions == self.labels).mean())
+        return float((self.predictions == self.subset.labels).mean())
 
     def probabilities(self) -> Array:
         """Return each class's probability for each image (classes, N)."""
@@ -46,7 +46,7 @@ class Measurement:
     def confusion(self, classes: int) -> Array:
         """Return how many images of each class (rows) were taken for which (columns), (classes, classes)."""
         counts = np.zeros((classes, classes), np.int64)
-        np.add.at(counts, (self.labels, self.predictions), 1)
+        np.add.at(counts, (self.subset.labels, self.predictions), 1)
         return counts
 
 
@@ -67,7 +67,7 @@ def measuring(
         yield done
     logits = np.concatenate([result.logits for result in results], axis=1)
     losses = np.concatenate([result.losses for result in results])
-    return Measurement(engine.loss, subset.labels, logits, losses)
+    return Measurement(subset, engine.loss, logits, losses)
 
 
 def _batches(

@@ -1,9 +1,10 @@
 """All that training carries from one step to the next, in one object: whoever has it can go on to the bit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from cnnbp.config import Config
-from cnnbp.network import Network
 from cnnbp.optimizers import Slots
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.training.gradients import TensorStep
@@ -25,7 +26,8 @@ class EpochSums:
 class TrainingState:
     """The state of a run between two steps. `step` counts all steps taken; `history` the epochs that are over.
 
-    `last_step` is the last step of the last epoch whose steps are all taken, tensor by tensor.
+    `last_step` is the last step of the last epoch whose steps are all taken, tensor by tensor. Running statistics are
+    replaced by every step, never changed in place.
     """
 
     parameters: Parameters
@@ -37,12 +39,28 @@ class TrainingState:
     last_step: tuple[TensorStep, ...] = ()
 
     @classmethod
+    def zeros(cls, config: Config) -> "TrainingState":
+        """Return a state whose parameters are still to be filled in."""
+        parameters = config.network.layout.zeros(np.float32)
+        slots = config.train.optimizer.slots(parameters.layout.size, parameters.vector.dtype)
+        return cls(parameters, slots, config.network.initial_state())
+
+    @classmethod
     def initial(cls, config: Config) -> "TrainingState":
         """Return the state before the first step."""
-        network: Network = config.network
-        parameters = network.initial_parameters(config.seed)
-        slots = config.train.optimizer.slots(parameters.layout.size, parameters.vector.dtype)
-        return cls(parameters, slots, network.initial_state())
+        state = cls.zeros(config)
+        state.parameters = config.network.initial_parameters(config.seed)
+        return state
+
+    def copy(self) -> "TrainingState":
+        """Return a state of its own with the same values."""
+        return replace(
+            self,
+            parameters=self.parameters.copy(),
+            slots={name: slot.copy() for name, slot in self.slots.items()},
+            sums=replace(self.sums),
+            history=list(self.history),
+        )
 
     @property
     def epoch(self) -> int:

@@ -1,0 +1,48 @@
+"""A progress bar on stderr, where there is a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_PAUSE = 0.05  # seconds between two looks at the bar: steps may be a hundred times as fast
+
+
+class Bar:
+    """One bar for whatever is going on at the moment."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not console.is_terminal or console.quiet,
+        )
+        self.task = self.progress.add_task("", total=None, note="")
+        self.what, self.shown_at = "", 0.0
+
+    def show(self, what: str, done: int, total: int, note: Callable[[], str] = str) -> None:
+        """Say that `done` of `total` is done; a new `what` begins a new bar. `note` is asked only when it is shown."""
+        now = monotonic()
+        if self.progress.disable or (what == self.what and now - self.shown_at < _PAUSE):
+            return
+        if what != self.what:
+            self.progress.reset(self.task, description=what, total=total, note="")
+        self.what, self.shown_at = what, now
+        self.progress.update(self.task, completed=done, total=total, note=note())
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Bar]:
+    """Show one bar that goes away at the end; nothing where there is no terminal."""
+    bar = Bar(console)
+    with bar.progress:
+        yield bar

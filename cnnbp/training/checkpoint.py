@@ -1,0 +1,130 @@
+"""Checkpoints: a training state and what is needed to use it, as an .npz without times, paths or hosts."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from cnnbp.arrays import Array
+from cnnbp.config import Config, dump_config, parse_config
+from cnnbp.data.normalize import Normalization
+from cnnbp.errors import CheckpointError, ConfigError
+from cnnbp.training.archive import ArchiveReader, write_archive
+from cnnbp.training.gradients import TensorStep
+from cnnbp.training.metrics import EpochMetrics
+from cnnbp.training.state import EpochSums, TrainingState
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training state with its configuration (without data.path), classes, normalisation and images' digest."""
+
+    config: Config
+    classes: tuple[str, ...]
+    normalization: Normalization
+    images: str
+    state: TrainingState
+
+
+@dataclass(frozen=True)
+class _Description:
+    """All of a checkpoint that is no array."""
+
+    format: int
+    config: str
+    classes: tuple[str, ...]
+    normalization: Normalization
+    images: str
+    step: int
+    sums: EpochSums
+    history: list[EpochMetrics]
+    last_step: tuple[TensorStep, ...]
+
+
+_DESCRIPTION = TypeAdapter(_Description)
+
+
+def without_data_path(config: Config) -> Config:
+    """Return the configuration without what depends on the machine."""
+    if config.data is None:
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"path": None})})
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; an older one of that name stays until it is whole. Raises CheckpointError."""
+    state = checkpoint.state
+    description = _Description(
+        FORMAT,
+        dump_config(without_data_path(checkpoint.config)),
+        checkpoint.classes,
+        checkpoint.normalization,
+        checkpoint.images,
+        state.step,
+        state.sums,
+        state.history,
+        state.last_step,
+    )
+    text = json.dumps(asdict(description), ensure_ascii=False).encode()
+    write_archive(path, {"description": np.frombuffer(text, np.uint8), **_arrays(state)})
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises CheckpointError for one that is damaged, foreign or newer."""
+    with ArchiveReader(path) as archive:
+        description = _read_description(path, archive)
+        config = _read_config(path, description.config)
+        _check_size(path, config)
+        state = TrainingState.zeros(config)
+        arrays = _arrays(state)
+        if archive.names != {"description", *arrays}:
+            odd = sorted(archive.names ^ {"description", *arrays})
+            raise CheckpointError(f"{str(path)!r} does not fit its own configuration: {', '.join(odd)}")
+        for name, array in arrays.items():
+            array[...] = archive.read(name, array.dtype.str, array.shape)
+    state.step, state.sums = description.step, description.sums
+    state.history, state.last_step = description.history, description.last_step
+    return Checkpoint(config, description.classes, description.normalization, description.images, state)
+
+
+def _arrays(state: TrainingState) -> dict[str, Array]:
+    """Return every array of a state by its name in the file."""
+    return {
+        **{f"parameters/{name}": array for name, array in state.parameters.items()},
+        **{f"optimizer/{name}": array for name, array in state.slots.items()},
+        **{
+            f"running_statistics/{layer}.{name}": array
+            for layer, tensors in state.running_statistics.items()
+            for name, array in tensors.items()
+        },
+    }
+
+
+def _read_description(path: Path, archive: ArchiveReader) -> _Description:
+    try:
+        values = json.loads(archive.read_bytes("description"))
+        if isinstance(values, dict) and values.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{str(path)!r} is a checkpoint of format {values.get('format')}; this cnnbp reads format {FORMAT}"
+            )
+        return _DESCRIPTION.validate_python(values)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{str(path)!r} has no valid description") from error
+
+
+def _read_config(path: Path, text: str) -> Config:
+    try:
+        return parse_config(text, str(path))
+    except ConfigError as error:
+        raise CheckpointError(f"the configuration in {str(path)!r} is not valid here:\n{error}") from error
+
+
+def _check_size(path: Path, config: Config) -> None:
+    """Refuse, before any memory is taken, a configuration whose parameters cannot be in the file."""
+    needed, found = 4 * config.network.layout.size, path.stat().st_size
+    if needed > found:
+        raise CheckpointError(f"{str(path)!r} has {found} bytes, but its parameters need {needed}")

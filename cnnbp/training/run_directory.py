@@ -1,0 +1,117 @@
+"""The folder that a run leaves behind, and where everything in it is."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from cnnbp.arrays import Array
+from cnnbp.config import Config, dump_config
+from cnnbp.errors import CheckpointError, ConfigError
+from cnnbp.training.datasets import Datasets
+from cnnbp.training.environment import Environment
+from cnnbp.training.files import write_text
+from cnnbp.training.metrics_log import MetricsLog
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A run directory by its path."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The complete configuration, which runs the job again."""
+        return self.path / "config.yaml"
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint."""
+        return self.path / "checkpoints" / "last.npz"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the best epoch."""
+        return self.path / "checkpoints" / "best.npz"
+
+    @property
+    def metrics(self) -> MetricsLog:
+        """A line for each epoch, in two formats."""
+        return MetricsLog(self.path)
+
+    def write_config(self, config: Config) -> None:
+        """Write config.yaml."""
+        write_text(self.config, dump_config(config))
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a small file for other programs."""
+        write_text(self.path / name, json.dumps(content, indent=2) + "\n")
+
+    def write_environment(self, environment: Environment) -> None:
+        """Write environment.json."""
+        self.write_json("environment.json", asdict(environment))
+
+    def write_split(self, datasets: Datasets) -> None:
+        """Write split.csv: file, class and split of each image."""
+        rows = [
+            (file, datasets.classes[label], split)
+            for split, subset in datasets.splits.items()
+            for file, label in zip(subset.names, subset.labels, strict=True)
+        ]
+        self._write_csv("split.csv", [("file", "class", "split"), *rows])
+
+    def write_confusion(self, counts: Array, classes: Sequence[str]) -> None:
+        """Write confusion.csv: counts (classes, classes), true classes down, predicted ones across."""
+        rows = [(name, *row) for name, row in zip(classes, counts.tolist(), strict=True)]
+        self._write_csv("confusion.csv", [("true \\ predicted", *classes), *rows])
+
+    def _write_csv(self, name: str, rows: Iterable[Sequence[object]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        write_text(self.path / name, text.getvalue())
+
+
+def new_run_directory(wanted: Path | None, name: str) -> RunDirectory:
+    """Make `wanted`, or the first of runs/NAME, runs/NAME-2, … that is free.
+
+    Raises ConfigError where `wanted` holds something already, CheckpointError where it cannot be made.
+    """
+    try:
+        path = _first_free(Path("runs") / name) if wanted is None else _made_empty(wanted)
+        (path / "checkpoints").mkdir()
+    except OSError as error:
+        raise CheckpointError(f"cannot make the run directory {error.filename!r}: {error.strerror}") from error
+    return RunDirectory(path)
+
+
+def existing_run_directory(path: Path) -> RunDirectory:
+    """Return the run directory at `path`, or the one around a checkpoint file. Raises CheckpointError."""
+    folder = path.parent.parent if path.is_file() and path.parent.name == "checkpoints" else path
+    run = RunDirectory(folder)
+    if not run.config.is_file():
+        raise CheckpointError(f"{str(path)!r} is no run directory: there is no {run.config.name} in it")
+    return run
+
+
+def _first_free(first: Path) -> Path:
+    first.parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        path = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("numbers do not end")
+
+
+def _made_empty(path: Path) -> Path:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(f"{str(path)!r} is there already: choose another --run, or go on with --resume {path}")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
