@@ -24,8 +24,8 @@ run: $(INSTALLED)  ## train on the digits that come with the project
 test: $(INSTALLED)  ## every test, in parallel
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
+# One release of PyTorch, named: the conventions of the next one may differ, and the figures with them.
 parity: $(INSTALLED)  ## outputs, gradients and trajectories against PyTorch
-	# one release, named: the conventions of the next one may differ, and the figures with them
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m tests.parity
 
