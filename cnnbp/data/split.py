@@ -21,3 +21,12 @@ def stratified_split(labels: Indices, fraction: float, seed: int) -> tuple[Indic
         count = min(max(wanted, int(fraction > 0)), len(members) - 1)
         held_out[stream(seed, Purpose.SPLIT, int(label)).permutation(members)[:count]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def in_turn(labels: Indices) -> Indices:
+    """Return the order in which the classes take turns, each with its images in their order."""
+    turns = np.empty(len(labels), np.intp)  # the place of each image within its class
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        turns[members] = np.arange(len(members))
+    return np.argsort(turns, kind="stable")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from cnnbp.arrays import Array
+from cnnbp.inspect.images import Images
 from cnnbp.inspect.kinks import DeadUnits, TiedWindows, dead_units, tied_windows
 from cnnbp.inspect.record import Model, Record, image_gradients, record_batch
 from cnnbp.inspect.statistics import (
@@ -27,15 +27,6 @@ SMALL = 128  # numbers of one image's forward pass and of all parameters: the le
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
-    """M images (C, H, W, M) as the network reads them, their classes (M,), and what to call the images."""
-
-    x: Array
-    labels: Array
-    names: Sequence[str]
-
-
-@dataclass(frozen=True, eq=False)
 class Inspection:
     """One batch under the microscope: the chain forward and backward, then parameters, images, kinks and an update.
 
@@ -43,6 +34,7 @@ class Inspection:
     chains sum up all but those, which are in `parameters`.
     """
 
+    batch: Images
     record: Record
     symbols: Symbols
     forward: tuple[Step, ...]
@@ -63,16 +55,17 @@ def is_small(network: Network) -> bool:
 
 
 def inspect_batch(
-    model: Model, images: Images, optimizer: Optimizer, *, dropout: bool = False, seed: int = 0
+    model: Model, batch: Images, optimizer: Optimizer, *, dropout: bool = False, seed: int = 0
 ) -> Inspection:
     """Run one batch forward, backward, image by image, and through one update; all in float64."""
-    record = record_batch(model, images.x, images.labels, dropout=dropout, seed=seed)
+    record = record_batch(model, batch.x, batch.labels, dropout=dropout, seed=seed)
     symbols = derive_symbols(model.network)
     shares = None if record.couples_images else image_gradients(record)
     kept = list(shares) if shares and is_small(model.network) else None
     norms = image_norms(kept or shares) if shares else None
     forward, backward = forward_steps(record, symbols), backward_steps(record, symbols, kept)
     return Inspection(
+        batch=batch,
         record=record,
         symbols=symbols,
         forward=tuple(forward),
@@ -80,7 +73,7 @@ def inspect_batch(
         forward_chain=_chain(forward),
         backward_chain=_chain(backward),
         parameters=tuple(parameter_statistics(record, symbols, norms)),
-        images=tuple(image_statistics(record, images.names, norms)),
+        images=tuple(image_statistics(record, batch.names, norms)),
         dead_units=tuple(dead_units(record)),
         tied_windows=tuple(tied_windows(record)),
         update=update_once(record, optimizer),

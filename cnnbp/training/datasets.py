@@ -13,7 +13,7 @@ from cnnbp.data.decode import ImageFormat
 from cnnbp.data.duplicates import find_duplicates
 from cnnbp.data.folder import ImageFolder, Split, scan_folder
 from cnnbp.data.normalize import Normalization
-from cnnbp.data.split import Indices, stratified_split
+from cnnbp.data.split import Indices, in_turn, stratified_split
 from cnnbp.data.store import ImageSet, decode_split
 from cnnbp.errors import ConfigError, DataError
 
@@ -107,11 +107,7 @@ class Datasets:
 
     def only(self, count: int) -> "Datasets":
         """Return `count` training images, class after class in turn, to train and to validate on; no test split."""
-        ranks = np.empty(len(self.train), np.intp)  # the place of each image within its class
-        for label in np.unique(self.train.labels):
-            members = np.flatnonzero(self.train.labels == label)
-            ranks[members] = np.arange(len(members))
-        few = self.train.take(np.sort(np.argsort(ranks, kind="stable")[:count]))
+        few = self.train.take(np.sort(in_turn(self.train.labels)[:count]))
         return replace(self, train=few, validation=few, test=None)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnbp.data.split import stratified_split
+from cnnbp.data.split import in_turn, stratified_split
 
 LABELS = np.repeat([0, 1, 2, 3], [50, 10, 2, 1])
 
@@ -34,3 +34,8 @@ def test_the_seed_decides_which_images_go():
 def test_a_class_is_split_the_same_whatever_the_others_hold():
     alone = stratified_split(LABELS[:50], 0.2, seed=0)[1]
     np.testing.assert_array_equal(alone, [i for i in stratified_split(LABELS, 0.2, seed=0)[1] if i < 50])
+
+
+def test_classes_take_turns_as_long_as_they_have_images():
+    labels = np.array([0, 0, 0, 1, 2, 2])
+    assert in_turn(labels).tolist() == [0, 3, 4, 1, 5, 2]

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cnnbp.inspect.examine import Images, Inspection, inspect_batch, is_small
+from cnnbp.inspect.examine import Inspection, inspect_batch, is_small
+from cnnbp.inspect.images import Images
 from cnnbp.inspect.record import Model
 from cnnbp.inspect.step import ParameterStep
 from cnnbp.layers import BatchNorm, Conv2d, Dense, Flatten, ReLU
@@ -10,7 +11,7 @@ from cnnbp.network import Network
 from cnnbp.optimizers import SGD, Adam
 from tests.inspect.lecture import X, Y, lecture_model
 
-IMAGES = Images(X, Y, ["a.png", "b.png", "c.png", "d.png"])
+IMAGES = Images(X, Y, ["a.png", "b.png", "c.png", "d.png"], ["no", "yes"], [2, 2], "somewhere")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-from cnnbp.inspect import derive_symbols, slope
+from cnnbp.inspect.symbols import derive_symbols, slope
 from cnnbp.layers import Add, BatchNorm, Conv2d, Dense, Dropout, Flatten, MaxPool2d, ReLU, Residual
 from cnnbp.network import INPUT, Network
 

@@ -1,0 +1,71 @@
+"""The batch to look at: a few images of a folder, drawn by the seed, or random numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.config import Config, check_against_classes
+from cnnbp.data.folder import Split, scan_folder
+from cnnbp.data.split import Indices, in_turn
+from cnnbp.data.store import decode_split
+from cnnbp.training.checkpoint import Checkpoint
+from cnnbp.training.datasets import Subset, data_config, image_format, load_datasets, normalization
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """M images x (C, H, W, M) as the network reads them, their classes (M,), their names, and where they are from.
+
+    `class_counts` are the images of each class that there are to train on.
+    """
+
+    x: Array
+    labels: Array
+    names: Sequence[str]
+    classes: Sequence[str]
+    class_counts: Sequence[int]
+    source: str
+
+
+def random_images(config: Config, count: int) -> Images:
+    """Draw normally distributed numbers in the place of normalised images; the classes take turns."""
+    shape, outputs = config.input.shape, config.network.output_shape[0]
+    classes = next(n for n in (2, outputs) if config.loss.outputs(n) == outputs)
+    x = np.random.default_rng(config.seed).normal(size=(*shape, count))
+    labels = np.arange(count) % classes
+    names = [f"random {m + 1}" for m in range(count)]
+    return Images(x, labels, names, [f"class {k}" for k in range(classes)], [1] * classes, "random numbers")
+
+
+def folder_images(config: Config, count: int, *, trained: Checkpoint | None = None, threads: int = 1) -> Images:
+    """Draw images of the configuration's folder, the classes in turn; only these are decoded.
+
+    They are training images where the folder is laid out in splits. `trained` gives classes and normalisation.
+    Raises ConfigError for a folder that does not suit the network, DataError for images that cannot be read.
+    """
+    data = data_config(config)
+    assert data.path is not None
+    folder = scan_folder(data.path, classes=trained.classes if trained else None, allow_empty=data.allow_empty)
+    check_against_classes(config, folder.classes)
+    split = folder.splits.get("train") or next(iter(folder.splits.values()))
+    order = np.random.default_rng(config.seed).permutation(len(split.labels))
+    drawn = order[in_turn(split.labels[order])[:count]]
+    images = decode_split(_only(split, drawn), image_format(config), threads=threads)
+    seen = Subset("drawn", images, np.arange(len(images)))
+    if data.normalize == "auto" and not trained:
+        seen = load_datasets(config, threads=threads).train
+    normalize = trained.normalization if trained else normalization(config, seen)
+    return Images(
+        x=normalize.apply(images.take(np.arange(len(images))), np.float64),
+        labels=images.labels,
+        names=images.names,
+        classes=folder.classes,
+        class_counts=np.bincount(split.labels, minlength=len(folder.classes)).tolist(),
+        source=str(data.path),
+    )
+
+
+def _only(split: Split, indices: Indices) -> Split:
+    return Split(tuple(split.files[i] for i in indices), tuple(split.names[i] for i in indices), split.labels[indices])

@@ -1,0 +1,162 @@
+"""What `cnnbp grads` shows: one batch tensor by tensor, parameter by parameter and image by image."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from cnnbp.arrays import format_shape
+from cnnbp.inspect.examine import Inspection, is_small
+from cnnbp.inspect.statistics import TensorStatistics
+from cnnbp.report.console import printable
+from cnnbp.report.derivation import draw_derivation
+from cnnbp.report.formatting import format_number
+from cnnbp.report.tables import Column, print_table
+
+_MOST_IMAGES = 16
+_COUPLED = (
+    "Batch norm couples the images: its statistics are those of this batch, so a parameter's gradient does not fall"
+    " into one share for each image."
+)
+
+
+def draw_grads(inspection: Inspection, console: Console) -> None:
+    """Print the batch, its tables, every number where they are few, and one update."""
+    _draw_batch(inspection, console)
+    _draw_images(inspection, console)
+    _draw_chain("Forward", inspection.forward_chain, console)
+    _draw_chain("Backward", inspection.backward_chain, console)
+    _draw_parameters(inspection, console)
+    _draw_kinks(inspection, console)
+    if is_small(inspection.record.model.network):
+        console.print()
+        draw_derivation(inspection, console)
+    console.print()
+    _draw_update(inspection, console)
+
+
+def _draw_batch(inspection: Inspection, console: Console) -> None:
+    batch, record = inspection.batch, inspection.record
+    right = sum(image.label == image.prediction for image in inspection.images)
+    dropout = "on, as in training" if record.tape.training else "off"
+    console.print(Text.assemble(("batch    ", "bold"), f"{len(batch.names)} images of {printable(batch.source)}"))
+    console.print(Text.assemble(("loss     ", "bold"), f"{format_number(record.loss)}, {right} classified right"))
+    console.print(Text.assemble(("numbers  ", "bold"), f"float64, dropout {dropout}"))
+    if record.couples_images:
+        console.print(_COUPLED, style="yellow")
+    console.print()
+
+
+def _draw_images(inspection: Inspection, console: Console) -> None:
+    classes, images = inspection.batch.classes, inspection.images[:_MOST_IMAGES]
+    columns = [
+        Column("m", [str(image.index + 1) for image in images], "right"),
+        Column("image", [printable(image.name) for image in images]),
+        Column("class", [printable(classes[image.label]) for image in images], weight=80),
+        Column("taken for", [_verdict(classes[image.prediction], image.label == image.prediction) for image in images]),
+        Column("p(class)", [_short(image.probability) for image in images], "right", weight=60),
+        Column("loss", [_short(image.loss) for image in images], "right"),
+        Column("‖∂L/∂θ‖", [_short(image.gradient_norm) for image in images], "right"),
+        Column("‖∂L/∂X‖", [_short(image.input_gradient_norm) for image in images], "right", weight=70),
+    ]
+    print_table(console, columns, "Images, by their loss; the gradients are their shares, 1/M included")
+    if len(inspection.images) > len(images):
+        console.print(f"and {len(inspection.images) - len(images)} more", style="dim")
+    console.print()
+
+
+def _draw_chain(title: str, chain: Sequence[TensorStatistics], console: Console) -> None:
+    columns = [
+        Column("", [Text(line.symbol, style="bold") for line in chain]),
+        Column("layer", [printable(line.layer) for line in chain], weight=50),
+        Column("shape", [format_shape(line.shape[:-1], "M") for line in chain]),
+        *(
+            Column(name, [_short(getattr(line, name)) for line in chain], "right")
+            for name in ("mean", "std", "min", "max")
+        ),
+        Column("zeros", [_share(line.zeros) for line in chain], "right", weight=90),
+    ]
+    print_table(console, columns, title)
+    console.print()
+
+
+def _draw_parameters(inspection: Inspection, console: Console) -> None:
+    lines = inspection.parameters
+    spreads = [line.images for line in lines]
+    columns = [
+        Column("θ", [Text(line.symbol, style="bold") for line in lines]),
+        Column("name", [printable(line.name) for line in lines], weight=50),
+        Column("shape", [format_shape(line.shape) for line in lines], weight=60),
+        Column("‖∂L/∂θ‖", [_short(line.gradient_norm) for line in lines], "right"),
+        Column("‖θ‖", [_short(line.norm) for line in lines], "right"),
+        Column("ratio", [_short(line.ratio) for line in lines], "right"),
+        Column("images' ‖gₘ‖", [f"{_short(s.min)}…{_short(s.max)}" if s else "" for s in spreads], "right", weight=80),
+        Column("agree", [_share(s.agreement) if s else "" for s in spreads], "right", weight=70),
+    ]
+    print_table(console, columns, "Parameters")
+    if any(spreads):
+        console.print("gₘ: an image's share of ∂L/∂θ; agree: ‖Σ gₘ‖ / Σ ‖gₘ‖, 100% where all pull one way", style="dim")
+    console.print()
+
+
+def _draw_kinks(inspection: Inspection, console: Console) -> None:
+    for relu in inspection.dead_units:
+        channels = (
+            f", {relu.dead_channels} of {relu.channels} channels everywhere" if relu.channels < relu.units else ""
+        )
+        console.print(f"{printable(relu.layer)}: {relu.dead} of {relu.units} units are 0 for every image{channels}")
+    for pool in inspection.tied_windows:
+        console.print(
+            f"{printable(pool.layer)}: {pool.tied} of {pool.windows} windows have a tied maximum,"
+            f" {pool.at_zero} of them at 0; the first place gets the gradient"
+        )
+
+
+def _draw_update(inspection: Inspection, console: Console) -> None:
+    update = inspection.update
+    before, after = format_number(update.loss_before), format_number(update.loss_after)
+    line = f"{update.optimizer.type}, lr {format_number(update.optimizer.lr)}: L {before} → {after}"
+    rose = update.loss_after > update.loss_before
+    note = ", which is more: the step is too long for this batch" if rose else ""
+    console.print(Text.assemble(("One update  ", "bold"), (line + note, "yellow" if rose else "green")))
+
+
+def grads_document(inspection: Inspection) -> dict[str, Any]:
+    """Return all that is shown, and the numbers where they are few, for `--json`."""
+    record, update = inspection.record, inspection.update
+    document = {
+        "source": inspection.batch.source,
+        "batch": len(inspection.batch.names),
+        "classes": inspection.batch.classes,
+        "dropout": record.tape.training,
+        "images_coupled": record.couples_images,
+        "loss": record.loss,
+        "forward": inspection.forward_chain,
+        "backward": inspection.backward_chain,
+        "parameters": inspection.parameters,
+        "images": inspection.images,
+        "dead_units": inspection.dead_units,
+        "tied_windows": inspection.tied_windows,
+        "update": {
+            "optimizer": update.optimizer.type,
+            "lr": update.optimizer.lr,
+            "loss_before": update.loss_before,
+            "loss_after": update.loss_after,
+        },
+    }
+    if is_small(record.model.network):
+        document["steps"] = [*inspection.forward, *inspection.backward]
+    return document
+
+
+def _verdict(name: str, right: bool) -> Text:
+    return Text(printable(name), style="green" if right else "red")
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}"
