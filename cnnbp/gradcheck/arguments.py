@@ -1,35 +1,53 @@
 """What a computation is differentiated by: a parameter of one of its nodes, or a value that its nodes read."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from cnnbp.arrays import Arena, Array
-from cnnbp.gradcheck.computation import Computation, Forward, Stack
+from cnnbp.gradcheck.computation import Computation, Forward, Stack, follow_branches
+from cnnbp.gradcheck.sampling import sample
 from cnnbp.gradcheck.shortcuts import Seen, shortcut
 from cnnbp.network import Node
 
+CROSS_CHECKED = 12  # entries of each tensor at which a shortcut is held against the plain forward
+
 
 class Argument(Protocol):
-    """A tensor that can be perturbed, with its values at the base point."""
+    """A tensor that can be perturbed."""
 
     @property
     def name(self) -> str:
         """How tables call it."""
         ...
 
-    def at(self, computation: Computation) -> Array:
-        """Return the tensor at the base point."""
+    @property
+    def computation(self) -> Computation:
+        """What it is an argument of."""
         ...
 
-    def stacked(
-        self, computation: Computation, entries: Array, shifts: Array, forward: Forward, arena: Arena
-    ) -> Stack:
+    @property
+    def theta(self) -> Array:
+        """The tensor at the base point."""
+        ...
+
+    @property
+    def reached(self) -> list[Node]:
+        """The nodes that are run again when the tensor moves."""
+        ...
+
+    @property
+    def images_per_copy(self) -> int:
+        """How many images one copy holds."""
+        ...
+
+    def stacked(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> Stack:
         """Return E·S copies: entry e (flat index) moved by each of its shifts (E, S)."""
         ...
 
-    def moved(self, computation: Computation, step: Array, forward: Forward, arena: Arena) -> Stack:
+    def moved(self, step: Array, forward: Forward, arena: Arena) -> Stack:
         """Return one copy with the whole tensor moved by `step`."""
         ...
 
@@ -39,35 +57,42 @@ class Value:
     """A value (…, M): the images, or what a single layer reads."""
 
     name: str
+    computation: Computation
     index: int
 
-    def at(self, computation: Computation) -> Array:
-        return computation.values[self.index]
+    @property
+    def theta(self) -> Array:
+        return self.computation.values[self.index]
 
-    def stacked(
-        self, computation: Computation, entries: Array, shifts: Array, forward: Forward, arena: Arena
-    ) -> Stack:
-        base, copies, M = self.at(computation), np.arange(shifts.size), computation.batch_size
+    @cached_property
+    def reached(self) -> list[Node]:
+        return self.computation.behind(self.index)
+
+    @cached_property
+    def images_per_copy(self) -> int:
+        """M where images feel each other, else 1: the touched one."""
+        return self.computation.batch_size if any(node.is_coupled for node in self.reached) else 1
+
+    def stacked(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> Stack:
+        M, copies = self.computation.batch_size, np.arange(shifts.size)
         places, images = np.divmod(np.repeat(entries, shifts.shape[1]), M)
-        touched = images
-        if any(node.is_coupled for node in computation.behind(self.index)):
-            columns = np.tile(np.arange(M), (shifts.size, 1))
-            touched = copies * M + images
-        else:  # the other images feel nothing
+        if self.images_per_copy == 1:
             columns, touched = images[:, None], copies
-        stack = Stack({}, columns, np.zeros(shifts.size, bool))
-        x = stack.take(base).astype(np.result_type(base, shifts), copy=False)
+        else:
+            columns, touched = np.tile(np.arange(M), (shifts.size, 1)), copies * M + images
+        x = _copied(self.theta, columns, shifts)
         x.reshape(-1, x.shape[-1])[places, touched] += shifts.reshape(-1)
-        return Stack({self.index: x}, columns, stack.crossed)
+        return Stack({self.index: x}, columns, np.zeros(shifts.size, bool))
 
-    def moved(self, computation: Computation, step: Array, forward: Forward, arena: Arena) -> Stack:
-        return Stack({self.index: self.at(computation) + step}, _one_copy(computation), np.zeros(1, bool))
+    def moved(self, step: Array, forward: Forward, arena: Arena) -> Stack:
+        return Stack({self.index: self.theta + step}, self.computation.one_copy, np.zeros(1, bool))
 
 
 @dataclass(frozen=True)
 class Parameter:
     """A tensor of a node's parameters."""
 
+    computation: Computation
     node: Node
     tensor: str
 
@@ -75,48 +100,64 @@ class Parameter:
     def name(self) -> str:
         return f"{self.node.name}.{self.tensor}"
 
-    def at(self, computation: Computation) -> Array:
-        return computation.params[self.node.name][self.tensor]
+    @property
+    def theta(self) -> Array:
+        return self.computation.params[self.node.name][self.tensor]
 
-    def stacked(
-        self, computation: Computation, entries: Array, shifts: Array, forward: Forward, arena: Arena
-    ) -> Stack:
-        seen = shortcut(self.node, self.tensor, computation.input(self.node))
-        if seen is None:
-            return self._one_by_one(computation, entries, shifts, forward, arena)
-        return self._shortcut(computation, entries, shifts, seen)
+    @cached_property
+    def reached(self) -> list[Node]:
+        return [self.node, *self.computation.behind(self.node.index)]
 
-    def _shortcut(self, computation: Computation, entries: Array, shifts: Array, seen: Seen) -> Stack:
-        base, M = computation.values[self.node.index], computation.batch_size
-        columns = np.tile(np.arange(M), (shifts.size, 1))
-        stack = Stack({}, columns, np.zeros(shifts.size, bool))
-        y = stack.take(base).astype(np.result_type(base, shifts), copy=False)
-        by_entry = y.reshape(*base.shape[:-1], *shifts.shape, M)
-        for position, (entry, moves) in enumerate(zip(entries.tolist(), shifts, strict=True)):
-            channel, change = seen(entry)
-            change = change[..., None, :] if isinstance(change, np.ndarray) else change
-            by_entry[channel, ..., position, :, :] += moves[:, None] * change  # (…, S, M)
-        return Stack({self.node.index: y}, columns, stack.crossed)
+    @property
+    def images_per_copy(self) -> int:
+        return self.computation.batch_size
 
-    def _one_by_one(
-        self, computation: Computation, entries: Array, shifts: Array, forward: Forward, arena: Arena
-    ) -> Stack:
-        base, stacks = self.at(computation), []
-        for entry, moves in zip(entries, shifts, strict=True):
-            for shift in moves:
-                step = np.zeros(base.shape, shifts.dtype)
-                step.reshape(-1)[entry] = shift
-                stacks.append(self.moved(computation, step, forward, arena))
-        y = np.concatenate([stack.values[self.node.index] for stack in stacks], axis=-1)
-        columns, crossed = (np.concatenate(parts) for parts in zip(*((s.columns, s.crossed) for s in stacks), strict=True))
-        return Stack({self.node.index: y}, columns, crossed)
+    def stacked(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> Stack:
+        if self._shortcut:
+            return self._shifted_channels(self._shortcut, entries, shifts)
+        return self._one_by_one(entries, shifts, forward, arena)
 
-    def moved(self, computation: Computation, step: Array, forward: Forward, arena: Arena) -> Stack:
-        node, alone = self.node, Stack({}, _one_copy(computation), np.zeros(1, bool))
-        params = {**computation.params[node.name], self.tensor: self.at(computation) + step}
+    def moved(self, step: Array, forward: Forward, arena: Arena) -> Stack:
+        computation, node = self.computation, self.node
+        alone = Stack({}, computation.one_copy, np.zeros(1, bool))
+        params = {**computation.params[node.name], self.tensor: self.theta + step}
         y, crossed = computation.run(node, computation.input(node), params, alone, forward, arena)
         return Stack({node.index: y}, alone.columns, crossed)
 
+    @cached_property
+    def _shortcut(self) -> Seen | None:
+        """The shortcut of the layer's family, if this very layer's forward agrees with it at a few entries."""
+        seen = shortcut(self.node, self.tensor, self.computation.input(self.node))
+        if seen is None:
+            return None
+        entries = sample(self.theta.shape, CROSS_CHECKED, seed=0)
+        shifts = np.ones((len(entries), 1))
+        quick = self._shifted_channels(seen, entries, shifts).values[self.node.index]
+        plain = self._one_by_one(entries, shifts, follow_branches, Arena()).values[self.node.index]
+        return seen if np.allclose(quick, plain, rtol=0, atol=1e-12 * np.abs(plain).max()) else None
 
-def _one_copy(computation: Computation) -> Array:
-    return np.arange(computation.batch_size)[None]
+    def _shifted_channels(self, seen: Seen, entries: Array, shifts: Array) -> Stack:
+        base, M = self.computation.values[self.node.index], self.computation.batch_size
+        columns = np.tile(np.arange(M), (shifts.size, 1))
+        y = _copied(base, columns, shifts)
+        by_entry = y.reshape(*base.shape[:-1], *shifts.shape, M)
+        for position, (entry, moves) in enumerate(zip(entries.tolist(), shifts, strict=True)):
+            channel, change = seen(entry)  # change: (…, M)
+            by_entry[channel, ..., position, :, :] += moves[:, None] * change[..., None, :]  # (…, S, M)
+        return Stack({self.node.index: y}, columns, np.zeros(shifts.size, bool))
+
+    def _one_by_one(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> Stack:
+        stacks = []
+        for entry, shift in zip(np.repeat(entries, shifts.shape[1]), shifts.reshape(-1), strict=True):
+            step = np.zeros(self.theta.shape, shifts.dtype)
+            step.reshape(-1)[entry] = shift
+            stacks.append(self.moved(step, forward, arena))
+        y = np.concatenate([stack.values[self.node.index] for stack in stacks], axis=-1)
+        columns = np.concatenate([stack.columns for stack in stacks])
+        return Stack({self.node.index: y}, columns, np.concatenate([stack.crossed for stack in stacks]))
+
+
+def _copied(base: Array, columns: Array, shifts: Array) -> Array:
+    """Return the base point's images for each copy, complex if the shifts are."""
+    stack = Stack({}, columns, np.zeros(len(columns), bool))
+    return stack.take(base).astype(np.result_type(base, shifts), copy=False)

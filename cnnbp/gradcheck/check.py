@@ -1,60 +1,78 @@
 """The gradient check of a whole network."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 
-from cnnbp.arrays import Arena, Array
-from cnnbp.gradcheck.arguments import Argument, Parameter, Value
-from cnnbp.gradcheck.computation import Computation
-from cnnbp.gradcheck.heads import LossHead
-from cnnbp.gradcheck.layerwise import check_arguments, check_layers, check_loss
-from cnnbp.gradcheck.results import GradcheckReport
-from cnnbp.layers import PiecewiseLayer
+from cnnbp.arrays import Array
+from cnnbp.gradcheck.endtoend import network_claims
+from cnnbp.gradcheck.examination import Examination, examination
+from cnnbp.gradcheck.layerwise import LayerCase, layer_cases, loss_cases
+from cnnbp.gradcheck.results import GradcheckReport, LayerResult, TensorResult, tensor_result
+from cnnbp.gradcheck.workers import Workers
 from cnnbp.losses import Loss
-from cnnbp.network import INPUT, Network
+from cnnbp.network import Network
 from cnnbp.parameters import Parameters, Tensors
-from cnnbp.tape import Tape
+
+Progress = Callable[[int, int], None]  # entries done, entries in all
 
 
 def check_network(
-    network: Network, loss: Loss, params: Parameters, state: Tensors, x: Array, labels: Array, *, seed: int = 0
+    network: Network,
+    loss: Loss,
+    params: Parameters,
+    state: Tensors,
+    x: Array,
+    labels: Array,
+    *,
+    entries: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> GradcheckReport:
     """Compare the analytic gradient of the mean loss over a batch with numeric ones, in float64.
 
-    x is (C, H, W, M), labels (M,). Dropout's mask is frozen, batch norm uses the batch's statistics.
+    x is (C, H, W, M), labels (M,). At most `entries` of each tensor are checked; None: what takes a second or two.
+    Dropout's masks are frozen, batch norm uses the batch's statistics and moves no running ones.
     """
     start = perf_counter()
     params, x = params.astype(np.float64), x.astype(np.float64)
-    layers = check_layers(network.nodes, params, state, x.shape[-1], seed)
-    layers.append(check_loss(loss, network.output_shape[0], labels, seed))
-    computation, analytic = differentiate(network, loss, params, state, x, labels)
-    tensors = check_arguments(computation, analytic)
-    return GradcheckReport(tuple(tensors), tuple(layers), perf_counter() - start)
+    cases = [case for node in network.nodes for case in layer_cases(node, params[node.name], state, seed)]
+    cases += loss_cases(loss, network.output_shape[0], seed)
+    alone = [(case, [examination(claim, entries, seed) for claim in case.claims]) for case in cases]
+    whole = [examination(claim, entries, seed) for claim in network_claims(network, loss, params, state, x, labels)]
+    everything = [*whole, *(e for _, examinations in alone for e in examinations)]
+    with Workers(threads) as workers:
+        counter = _Counter(progress, sum(len(e.entries) for e in everything))
+        layers = _merged([_layer_result(case, examinations, workers, counter) for case, examinations in alone])
+        tensors = [tensor_result(e.run(workers, counter.advance), e.claim.name) for e in whole]
+    return GradcheckReport(tuple(tensors), tuple(layers), (), perf_counter() - start)
 
 
-def differentiate(
-    network: Network, loss: Loss, params: Parameters, state: Tensors, x: Array, labels: Array
-) -> tuple[Computation, dict[Argument, Array]]:
-    """Run the network forward and backward; return the computation and its analytic gradients by argument."""
-    tape = Tape(network, params, state, x, Arena(), keep_everything=True)
-    logits = tape.forward(network.nodes)
-    _, cache = loss.forward(logits, labels)
-    gradient = params.layout.zeros(np.float64)
-    tape.gradients[network.nodes[-1].index] = loss.backward(cache, len(labels))
-    tape.backward(network.nodes, gradient)
-    branches = {
-        node.index: node.layer.branches(params[node.name], tape.caches[node.index], tape.context(node))
-        for node in network.nodes
-        if isinstance(node.layer, PiecewiseLayer)
-    }
-    values = {INPUT: x} | {node.index: tape.values[node.index] for node in network.nodes}
-    head = LossHead(loss, labels, logits)
-    computation = Computation(
-        network.nodes, {node.name: params[node.name] for node in network.nodes}, state, values, branches, head
-    )
-    analytic: dict[Argument, Array] = {
-        Parameter(node, name): gradient[node.name][name] for node in network.nodes for name in node.parameter_specs
-    }
-    analytic[Value("X", INPUT)] = tape.gradients[INPUT]
-    return computation, analytic
+@dataclass
+class _Counter:
+    progress: Progress
+    total: int
+    done: int = 0
+
+    def advance(self, entries: int) -> None:
+        self.done += entries
+        self.progress(self.done, self.total)
+
+
+def _layer_result(case: LayerCase, examinations: list[Examination], workers: Workers, counter: _Counter) -> LayerResult:
+    tensors = [tensor_result(e.run(workers, counter.advance), e.claim.name.rpartition(".")[2]) for e in examinations]
+    return LayerResult(case.name, case.type, tuple(tensors), case.problems)
+
+
+def _merged(results: list[LayerResult]) -> list[LayerResult]:
+    """Put what was found about one layer on different inputs together."""
+    layers: dict[str, LayerResult] = {}
+    for result in results:
+        before = layers.get(result.name)
+        tensors: tuple[TensorResult, ...] = (*before.tensors, *result.tensors) if before else result.tensors
+        problems = (*before.problems, *result.problems) if before else result.problems
+        layers[result.name] = LayerResult(result.name, result.type, tensors, tuple(dict.fromkeys(problems)))
+    return list(layers.values())

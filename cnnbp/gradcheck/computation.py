@@ -75,6 +75,11 @@ class Computation:
         """Index of the value that the head reads."""
         return self.nodes[-1].index if self.nodes else next(iter(self.values))
 
+    @property
+    def one_copy(self) -> Array:
+        """The columns of a stack that is one copy of the whole batch: (1, M)."""
+        return np.arange(self.batch_size)[None]
+
     def input(self, node: Node) -> Any:
         """Return what the node reads at the base point."""
         xs = tuple(self.values[i] for i in node.inputs)

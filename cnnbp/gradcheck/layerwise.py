@@ -1,71 +1,113 @@
-"""Check each layer alone: every entry of ∂⟨g, F(x, θ)⟩ for a random upstream gradient g, and the loss by its logits."""
+"""Each layer alone: claims about ∂⟨g, F(x, θ)⟩ for a random upstream gradient g, and about the loss by its logits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cnnbp.arrays import Arena, Array
-from cnnbp.gradcheck.arguments import Argument, Parameter, Value
+from cnnbp.arrays import Array, Shape
+from cnnbp.gradcheck.arguments import Parameter, Value
+from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.computation import Computation
 from cnnbp.gradcheck.heads import InnerProductHead, LossHead
-from cnnbp.gradcheck.numeric import Probe, step_size
-from cnnbp.gradcheck.results import LayerResult, TensorResult, summarize
-from cnnbp.gradcheck.verdicts import compare
-from cnnbp.layers import Context, PiecewiseLayer
+from cnnbp.gradcheck.identities import broken_layer_identities, broken_loss_identities
+from cnnbp.gradcheck.preflight import observe
+from cnnbp.layers import Context, Layer, PiecewiseLayer
 from cnnbp.layers.base import Params
 from cnnbp.losses import Loss
 from cnnbp.network import INPUT, Node
-from cnnbp.parameters import Parameters, Tensors
+from cnnbp.parameters import Tensors
+
+IMAGES = 5  # in a batch for a layer alone; no kernel or pool is likely to be this number, so a stray 1/M shows as such
+LARGEST_INTEGER = 2
 
 
-def check_node(
-    node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], upstream: Array
-) -> list[TensorResult]:
-    """Check one node at the inputs xs, each (…, M), with ∂L/∂y = upstream."""
-    ctx = Context(training=True, state=state.get(node.name, {}), stream=(0, 0, node.index, 0))
-    y, cache = node.layer.forward(params, xs[0] if len(xs) == 1 else xs, ctx)
-    dx, gradients = node.layer.backward(params, cache, upstream, ctx)
+@dataclass(frozen=True)
+class LayerCase:
+    """What one layer (or the loss) claims on some inputs, and what it did that it must not."""
+
+    name: str
+    type: str
+    claims: tuple[LayerClaim, ...]
+    problems: tuple[str, ...]
+
+
+def layer_cases(node: Node, params: Params, state: Tensors, seed: int) -> Iterator[LayerCase]:
+    """Yield a node's claims on noise, with jittered parameters, and on small integers, which bring ties."""
+    rng = np.random.default_rng([seed, node.index])
+    yield _case(node, _jittered(node, params, rng), state, _noise(node.input_shapes, rng), seed)
+    small = _on_small_maps(node)
+    yield _case(small, params, state, _integers(small.input_shapes, rng), seed)
+
+
+def loss_cases(loss: Loss, outputs: int, seed: int) -> Iterator[LayerCase]:
+    """Yield the loss's claims on noise, and on integers: ties between logits, and saturated ones."""
+    rng = np.random.default_rng([seed])
+    classes = len(loss.probabilities(np.zeros((outputs, 1))))
+    labels = np.concatenate([np.arange(min(classes, IMAGES)), rng.integers(0, classes, max(IMAGES - classes, 0))])
+    for logits in (rng.normal(size=(outputs, IMAGES)), 8.0 * rng.integers(-2, 3, (outputs, IMAGES))):
+        _, cache = loss.forward(logits, labels)
+        dlogits = loss.backward(cache, IMAGES)
+        computation = Computation((), {}, {}, {INPUT: logits}, {}, LossHead(loss, labels, logits))
+        claim = LayerClaim(Value("logits", computation, INPUT), dlogits)
+        yield LayerCase("loss", loss.type, (claim,), tuple(broken_loss_identities(loss, dlogits)))
+
+
+def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], seed: int) -> LayerCase:
     inputs = tuple(range(-len(xs), 0))
-    moved = Node(0, node.layer, inputs, node.input_shapes, node.output_shape)
-    branches = {0: node.layer.branches(params, cache, ctx)} if isinstance(node.layer, PiecewiseLayer) else {}
-    values = {**dict(zip(inputs, xs, strict=True)), 0: y}
-    computation = Computation((moved,), {node.name: params}, state, values, branches, InnerProductHead(upstream, y))
-    dxs = (dx,) if len(xs) == 1 else dx
-    analytic: dict[Argument, Array] = {Parameter(moved, name): array for name, array in gradients.items()}
+    node = replace(node, index=0, inputs=inputs)
+    rng = np.random.default_rng([seed, node.index])
+    upstream = rng.normal(size=(*node.output_shape, IMAGES))
+    ctx = Context(training=True, state=state.get(node.name, {}), stream=(seed, 0, node.index, 0))
+    seen = observe(node.layer, params, xs, upstream, ctx)
+    branches = {0: node.layer.branches(params, seen.cache, ctx)} if isinstance(node.layer, PiecewiseLayer) else {}
+    values = {**dict(zip(inputs, xs, strict=True)), 0: seen.y}
+    head = InnerProductHead(upstream, seen.y)
+    computation = Computation((node,), {node.name: params}, state, values, branches, head)
     names = ("x",) if len(xs) == 1 else ("x1", "x2")
-    analytic |= {Value(name, i): array for name, i, array in zip(names, inputs, dxs, strict=True)}
-    return check_arguments(computation, analytic)
+    claims = [LayerClaim(Parameter(computation, node, name), dtheta) for name, dtheta in seen.gradients.items()]
+    for name, index, dx in zip(names, inputs, seen.dxs, strict=True):
+        claims.append(LayerClaim(Value(name, computation, index), dx))
+    problems = [*seen.problems, *broken_layer_identities(node.layer, upstream, seen.dxs[0])]
+    fitting = tuple(claim for claim in claims if claim.gradient.shape == claim.theta.shape)
+    return LayerCase(node.name, node.layer.type, fitting, tuple(problems))
 
 
-def check_arguments(computation: Computation, analytic: Mapping[Argument, Array]) -> list[TensorResult]:
-    """Compare each analytic gradient with the computation's numeric one."""
-    results = []
-    for argument, gradient in analytic.items():
-        theta = argument.at(computation)
-        probe = Probe(computation, argument, Arena())
-        comparison = compare(probe, gradient, np.arange(theta.size), step_size(theta))
-        results.append(summarize(argument.name, theta.shape, comparison))
-    return results
+def _jittered(node: Node, params: Params, rng: np.random.Generator) -> Params:
+    """Move every parameter: at γ = 1 or b = 0 a backward that forgets them is right by chance."""
+    moved = {}
+    for name, spec in node.parameter_specs.items():
+        theta = params[name]
+        spread = 0.5 if spec.fill is not None else 0.1 * (float(theta.std()) or 1.0)
+        moved[name] = theta + spread * rng.normal(size=theta.shape)
+    return moved
 
 
-def check_layers(nodes: tuple[Node, ...], params: Parameters, state: Tensors, M: int, seed: int) -> list[LayerResult]:
-    """Check every node on random numbers."""
-    results = []
-    for node in nodes:
-        rng = np.random.default_rng([seed, node.index])
-        xs = tuple(rng.normal(size=(*shape, M)) for shape in node.input_shapes)
-        upstream = rng.normal(size=(*node.output_shape, M))
-        results.append(
-            LayerResult(node.name, node.layer.type, tuple(check_node(node, params[node.name], state, xs, upstream)))
-        )
-    return results
+def _noise(shapes: tuple[Shape, ...], rng: np.random.Generator) -> tuple[Array, ...]:
+    return tuple(rng.normal(size=(*shape, IMAGES)) for shape in shapes)
 
 
-def check_loss(loss: Loss, outputs: int, labels: Array, seed: int) -> LayerResult:
-    """Check the gradient of the mean loss by the logits."""
-    M = len(labels)
-    logits = 2 * np.random.default_rng([seed]).normal(size=(outputs, M))
-    _, cache = loss.forward(logits, labels)
-    computation = Computation((), {}, {}, {INPUT: logits}, {}, LossHead(loss, labels, logits))
-    results = check_arguments(computation, {Value("logits", INPUT): loss.backward(cache, M)})
-    return LayerResult("loss", loss.type, tuple(results))
+def _integers(shapes: tuple[Shape, ...], rng: np.random.Generator) -> tuple[Array, ...]:
+    high = LARGEST_INTEGER + 1
+    return tuple(rng.integers(-LARGEST_INTEGER, high, (*shape, IMAGES)).astype(float) for shape in shapes)
+
+
+def _on_small_maps(node: Node) -> Node:
+    """Return the node over small maps of unequal sides, where the layer takes them: rows and columns differ."""
+    shapes = tuple(_small(node.layer, shape) for shape in node.input_shapes)
+    if any(
+        node.layer.parameters(small) != node.layer.parameters(shape)
+        for small, shape in zip(shapes, node.input_shapes, strict=True)
+    ):
+        return node
+    return replace(node, input_shapes=shapes, output_shape=node.layer.output_shape(*shapes))
+
+
+def _small(layer: Layer, shape: Shape) -> Shape:
+    if len(shape) != 3:
+        return shape
+    window = layer.window(shape)
+    if window is None:
+        return shape[0], 3, 4
+    height, width = (d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True))
+    return shape[0], height + 2 * window.stride[0], width + 3 * window.stride[1]  # 3×4 windows

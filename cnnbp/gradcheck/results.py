@@ -1,20 +1,22 @@
-"""What a gradient check found."""
+"""What a gradient check found, as plain data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import nan
 from typing import Literal
 
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.gradcheck.verdicts import Comparison, Entry
+from cnnbp.gradcheck.comparison import Verdict
+from cnnbp.gradcheck.examination import Finding
 
-Verdict = Literal["pass", "fail", "inconclusive"]
+Outcome = Literal["pass", "fail", "inconclusive"]
 
 
 @dataclass(frozen=True)
 class WorstEntry:
-    """The entry furthest outside its bound, or closest to it."""
+    """The entry that is furthest outside its bound, or closest to it."""
 
     index: tuple[int, ...]
     analytic: float
@@ -25,12 +27,15 @@ class WorstEntry:
     @property
     def ratio(self) -> float:
         """analytic / numeric."""
-        return self.analytic / self.numeric if self.numeric else float("nan")
+        return self.analytic / self.numeric if self.numeric else nan
 
 
 @dataclass(frozen=True)
 class TensorResult:
-    """The entries of one gradient, counted by verdict."""
+    """The gradient by one tensor: its checked entries counted by verdict.
+
+    `direction` is the verdict along one random direction of the whole tensor, None where every entry was checked.
+    """
 
     name: str
     shape: Shape
@@ -40,84 +45,107 @@ class TensorResult:
     zero: int
     inconclusive: int
     max_relative_error: float
-    worst: WorstEntry | None
+    worst: WorstEntry
+    direction: Outcome | None = None
     hint: str | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Outcome:
         """Fail if any entry failed, else inconclusive if any entry is."""
-        return "fail" if self.failed else "inconclusive" if self.inconclusive else "pass"
+        entries: Outcome = "fail" if self.failed else "inconclusive" if self.inconclusive else "pass"
+        return gravest([entries, self.direction or "pass"])
 
 
 @dataclass(frozen=True)
 class LayerResult:
-    """One layer checked on its own."""
+    """One layer (or the loss) checked on its own."""
 
     name: str
     type: str
     tensors: tuple[TensorResult, ...]
     problems: tuple[str, ...] = ()
+    hint: str | None = None
 
     @property
-    def verdict(self) -> Verdict:
-        """Fail if a tensor or a rule failed."""
+    def verdict(self) -> Outcome:
+        """Fail if a tensor failed or something happened that must not."""
         return "fail" if self.problems else gravest(tensor.verdict for tensor in self.tensors)
 
 
 @dataclass(frozen=True)
 class GradcheckReport:
-    """The whole check: end to end by tensor, and layer by layer."""
+    """A whole check: end to end by tensor, and layer by layer."""
 
     tensors: tuple[TensorResult, ...]
     layers: tuple[LayerResult, ...]
+    problems: tuple[str, ...]
     seconds: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Outcome:
         """Fail if anything failed, else inconclusive if anything is."""
-        return gravest([*(tensor.verdict for tensor in self.tensors), *(layer.verdict for layer in self.layers)])
+        if self.problems:
+            return "fail"
+        return gravest([*(layer.verdict for layer in self.layers), *(tensor.verdict for tensor in self.tensors)])
 
     @property
     def blame(self) -> tuple[str, ...]:
-        """The layers that fail on their own; `wiring` where all pass and the whole still fails."""
-        guilty = tuple(layer.name for layer in self.layers if layer.verdict == "fail")
-        return guilty or (("wiring",) if self.verdict == "fail" else ())
+        """The layers that fail on their own."""
+        return tuple(layer.name for layer in self.layers if layer.verdict == "fail")
+
+    @property
+    def checked(self) -> int:
+        """Number of entries that were checked, in layers alone and end to end."""
+        return sum(tensor.checked for tensor in (*self.tensors, *(t for layer in self.layers for t in layer.tensors)))
 
     @property
     def entries_per_second(self) -> float:
-        """Entries checked, layer-wise ones included, per second."""
-        results = [*self.tensors, *(tensor for layer in self.layers for tensor in layer.tensors)]
-        return sum(result.checked for result in results) / self.seconds
+        """Entries of both kinds per second."""
+        return self.checked / self.seconds
 
 
-def gravest(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict on the whole, given those on its parts."""
-    verdicts = set(verdicts)
-    return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+def gravest(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the outcome of the whole, given those of its parts."""
+    found = set(outcomes)
+    return "fail" if "fail" in found else "inconclusive" if "inconclusive" in found else "pass"
 
 
-def summarize(name: str, shape: Shape, comparison: Comparison) -> TensorResult:
-    """Count a comparison's verdicts and pick its worst entry."""
-    counts = [int((comparison.verdicts == kind).sum()) for kind in Entry]
+def outcome(verdict: Verdict) -> Outcome:
+    """Return what a verdict on one entry means for its tensor."""
+    return "fail" if verdict == Verdict.FAIL else "inconclusive" if verdict == Verdict.INCONCLUSIVE else "pass"
+
+
+def tensor_result(finding: Finding, name: str, hint: str | None = None) -> TensorResult:
+    """Count a finding's verdicts and pick its worst entry."""
+    comparison, shape = finding.comparison, finding.claim.theta.shape
+    count = {verdict: int((comparison.verdicts == verdict).sum()) for verdict in Verdict}
     difference = np.abs(comparison.analytic - comparison.numeric)
-    scale = np.maximum(np.abs(comparison.analytic), np.abs(comparison.numeric))
-    counted = comparison.verdicts != Entry.ZERO
-    relative = np.divide(difference, scale, out=np.zeros_like(difference), where=counted & (scale > 0))
+    size = np.maximum(np.abs(comparison.analytic), np.abs(comparison.numeric))
+    counts = (comparison.verdicts != Verdict.ZERO) & (size > 0)
+    relative = np.divide(difference, size, out=np.zeros_like(difference), where=counts)
     return TensorResult(
-        name, shape, len(comparison.entries), counts[0], counts[1], counts[2], counts[3],
-        float(relative.max(initial=0.0)), _worst(shape, comparison, difference),
-    )  # fmt: skip
+        name=name,
+        shape=shape,
+        checked=len(comparison.entries),
+        passed=count[Verdict.PASS],
+        failed=count[Verdict.FAIL],
+        zero=count[Verdict.ZERO],
+        inconclusive=count[Verdict.INCONCLUSIVE],
+        max_relative_error=float(relative.max()),
+        worst=_worst(finding, difference),
+        direction=outcome(finding.direction.verdict) if finding.direction else None,
+        hint=hint,
+    )
 
 
-def _worst(shape: Shape, comparison: Comparison, difference: Array) -> WorstEntry | None:
-    if not len(difference):
-        return None
-    gravity = np.where(comparison.verdicts == Entry.FAIL, 2, comparison.verdicts == Entry.INCONCLUSIVE)
+def _worst(finding: Finding, difference: Array) -> WorstEntry:
+    comparison = finding.comparison
+    gravity = np.maximum(comparison.verdicts, Verdict.ZERO)  # passed and zero weigh alike
     excess = np.nan_to_num(difference / np.maximum(comparison.bound, np.finfo(float).tiny), nan=np.inf)
-    at = max(range(len(difference)), key=lambda i: (gravity[i], excess[i]))
-    index = tuple(int(i) for i in np.unravel_index(comparison.entries[at], shape))
+    at = np.lexsort((excess, gravity))[-1]
+    index = np.unravel_index(comparison.entries[at], finding.claim.theta.shape)
     return WorstEntry(
-        index,
+        tuple(int(i) for i in index),
         float(comparison.analytic[at]),
         float(comparison.numeric[at]),
         float(comparison.bound[at]),

@@ -1,4 +1,4 @@
-"""How the output of a linear layer changes with one entry of its parameters: exactly, in one channel, without a product.
+"""How the output of a linear layer changes with one entry of its parameters: exactly, in one channel, by no product.
 
 W is shifted by h in one place → that filter's output changes by h times what this place of the filter sees.
 """
@@ -14,13 +14,13 @@ from cnnbp.layers.dense import Dense
 from cnnbp.layers.windows import padded, places
 from cnnbp.network import Node
 
-Seen = Callable[[int], tuple[int, Array | float]]  # entry → the channel of y that changes, and ∂y/∂θ there
+Seen = Callable[[int], tuple[int, Array]]  # entry → the channel of y that changes, and ∂y/∂θ there
 
 
 def shortcut(node: Node, tensor: str, x: Array) -> Seen | None:
     """Return how y follows the entries of a tensor, given the node's input; None where only a plain forward knows."""
     if isinstance(node.layer, Dense | Conv2d) and tensor == "b":
-        return lambda entry: (entry, 1.0)
+        return lambda entry: (entry, np.ones(1))
     if isinstance(node.layer, Dense):
         return lambda entry: (entry // len(x), x[entry % len(x)])
     if isinstance(node.layer, Conv2d):
@@ -29,9 +29,9 @@ def shortcut(node: Node, tensor: str, x: Array) -> Seen | None:
 
 
 def _kernel_places(node: Node, layer: Conv2d, x: Array) -> Seen:
-    window = layer.window(x.shape[:-1])
+    window, (_, height, width) = layer.window(x.shape[:-1]), node.output_shape
     xp = padded(x, window, Context(arena=Arena()))
-    views = [view for _, _, view in places(xp, window, node.output_shape[1:])]  # each (C, OH, OW, M)
+    views = [view for _, _, view in places(xp, window, (height, width))]  # each (C, OH, OW, M)
     shape = (layer.filters, len(x) // layer.groups, len(views))
 
     def seen(entry: int) -> tuple[int, Array]:

@@ -22,7 +22,7 @@ def check(network, loss, images=4):
     rng = np.random.default_rng(1)
     x = rng.random((*network.input_shape, images))
     labels = np.arange(images) % max(network.output_shape[0], 2)
-    return check_network(network, loss, network.initial_parameters(0), network.initial_state(), x, labels)
+    return check_network(network, loss, network.initial_parameters(0), network.initial_state(), x, labels, entries=1000)
 
 
 @pytest.mark.parametrize("build", [lecture, branching])

@@ -1,0 +1,105 @@
+"""What backward says about one tensor, and the means to put it to the test."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from cnnbp.arrays import Arena, Array
+from cnnbp.engine import values_in_use
+from cnnbp.gradcheck.arguments import Argument
+from cnnbp.gradcheck.computation import Forward
+
+STACK_BYTES = (
+    16 << 20
+)  # of the widest layer, for copies evaluated together: more spill from the caches, fewer mean more calls
+LARGEST_STACK = 1024
+
+
+class Claim(Protocol):
+    """`gradient` is said to be the derivative of a scalar by the tensor `theta`; both have one shape.
+
+    The scalar is a sum of parts, and two evaluations are subtracted part by part before they are summed.
+    """
+
+    @property
+    def name(self) -> str:
+        """How tables call the tensor."""
+        ...
+
+    @property
+    def theta(self) -> Array:
+        """The tensor at the base point."""
+        ...
+
+    @property
+    def gradient(self) -> Array:
+        """What backward returned."""
+        ...
+
+    @property
+    def copies(self) -> int:
+        """How many perturbed copies to evaluate together."""
+        ...
+
+    @property
+    def work(self) -> int:
+        """How many multiply-adds one copy takes, about."""
+        ...
+
+    def parts(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> tuple[Array, Array]:
+        """Move each entry (flat index) by each of its shifts (E, S).
+
+        Returns the parts (P, E, S, m), and for which entries some shift left the base point's branches (E,).
+        """
+        ...
+
+    def parts_along(self, step: Array, forward: Forward, arena: Arena) -> Array:
+        """Return the parts (P, m) with the whole tensor moved by `step`."""
+        ...
+
+    def magnitude(self, difference: Array) -> Array:
+        """Return how large the numbers were whose rounding a difference of parts (P, E, m) carries: (E,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class LayerClaim:
+    """A claim about nodes of a network: their parameters, or a value that they read."""
+
+    argument: Argument
+    gradient: Array
+
+    @property
+    def name(self) -> str:
+        return self.argument.name
+
+    @property
+    def theta(self) -> Array:
+        return self.argument.theta
+
+    @cached_property
+    def copies(self) -> int:
+        widest = max((values_in_use(node) for node in self.argument.reached), default=1)
+        images = self.argument.images_per_copy
+        return max(4, min(LARGEST_STACK, STACK_BYTES // (8 * widest * images)))
+
+    @property
+    def work(self) -> int:
+        per_image = sum(
+            node.layer.macs(node.input_shapes[0]) + 8 * values_in_use(node) for node in self.argument.reached
+        )
+        return max(per_image * self.argument.images_per_copy, 1)
+
+    def parts(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> tuple[Array, Array]:
+        stack = self.argument.stacked(entries, shifts, forward, arena)
+        parts, crossed = self.argument.computation.evaluate(stack, forward, arena)
+        return parts.reshape(len(parts), *shifts.shape, -1), np.any(crossed.reshape(shifts.shape), axis=1)
+
+    def parts_along(self, step: Array, forward: Forward, arena: Arena) -> Array:
+        stack = self.argument.moved(step, forward, arena)
+        return self.argument.computation.evaluate(stack, forward, arena)[0][:, 0]
+
+    def magnitude(self, difference: Array) -> Array:
+        return self.argument.computation.head.magnitude(difference)

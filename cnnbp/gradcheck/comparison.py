@@ -1,0 +1,92 @@
+"""Compare what backward says with what differences say, entry by entry."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.gradcheck.claims import Claim
+from cnnbp.gradcheck.numeric import Probe
+
+DECISIVE = 1e-5  # a bound below this share of an entry's size decides
+SMALLEST = 1e-3  # an entry's size counts as at least this share of its tensor's largest
+EQUAL, DIFFERENT = 1e-10, 1e-8  # of an entry's size: rounding of two long computations, and surely more than that
+
+
+class Verdict(IntEnum):
+    """On one entry. ZERO: none to speak of; INCONCLUSIVE: neither differences nor the complex step can tell."""
+
+    PASS = 0
+    ZERO = 1
+    INCONCLUSIVE = 2
+    FAIL = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both values of some entries (flat indices), the bound on their difference, kinks met, and the verdicts."""
+
+    entries: Array
+    analytic: Array
+    numeric: Array
+    bound: Array
+    kink: Array
+    verdicts: Array
+
+
+@dataclass(frozen=True)
+class Direction:
+    """The derivative along one random direction of the whole tensor: backward's, and the complex step's."""
+
+    analytic: float
+    numeric: float
+    verdict: Verdict
+
+
+def compare(probe: Probe, entries: Array, h: float) -> Comparison:
+    """Judge entries by differences of step h; what these cannot tell, and every failure, goes to the complex step."""
+    analytic = probe.claim.gradient.reshape(-1)[entries]
+    estimate, kink = probe.differences(entries, h)
+    numeric, largest = estimate.derivative, np.abs(estimate.derivative).max(initial=0.0)
+    bound = estimate.bound + 1e-13 * largest
+    size = np.maximum(np.abs(numeric), SMALLEST * largest)
+    agree = np.abs(analytic - numeric) <= bound
+    nothing = (numeric == 0) | ((np.abs(analytic) <= bound) & (np.abs(numeric) <= bound))
+    differ = ~agree & np.isfinite(numeric)
+    verdicts = np.select(
+        [estimate.crossed, agree & (bound < DECISIVE * size), agree & nothing, differ],
+        [Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ZERO, Verdict.FAIL],
+        Verdict.INCONCLUSIVE,
+    )
+    comparison = Comparison(entries, analytic, numeric, bound, kink, verdicts)
+    open_ = np.flatnonzero((verdicts >= Verdict.INCONCLUSIVE) & ~estimate.crossed)
+    return _settled(comparison, open_, largest, probe) if len(open_) and probe.is_complex_safe else comparison
+
+
+def _settled(comparison: Comparison, where: Array, largest: float, probe: Probe) -> Comparison:
+    """Return the comparison with some entries judged by the complex step."""
+    exact = probe.complex_step(comparison.entries[where])
+    size = np.maximum(np.abs(exact), SMALLEST * largest)
+    verdicts, numeric, bound = comparison.verdicts.copy(), comparison.numeric.copy(), comparison.bound.copy()
+    verdicts[where] = _judge(comparison.analytic[where], exact, size)
+    numeric[where], bound[where] = exact, EQUAL * size
+    return Comparison(comparison.entries, comparison.analytic, numeric, bound, comparison.kink, verdicts)
+
+
+def _judge(analytic: Array, exact: Array, size: Array) -> Array:
+    difference = np.abs(analytic - exact)
+    return np.select(
+        [~np.isfinite(exact), difference <= EQUAL * size, ~(difference <= DIFFERENT * size)],
+        [Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.FAIL],
+        Verdict.INCONCLUSIVE,
+    )
+
+
+def compare_along(probe: Probe, direction: Array) -> Direction:
+    """Judge the whole tensor at once, by the complex step along a direction."""
+    claim: Claim = probe.claim
+    analytic, exact = float((claim.gradient * direction).sum()), probe.complex_step_along(direction)
+    size = max(abs(exact), float(np.linalg.norm(claim.gradient)))
+    verdict = Verdict(int(_judge(np.array(analytic), np.array(exact), np.array(size))))
+    return Direction(analytic, exact, verdict)

@@ -1,0 +1,44 @@
+"""Threads that evaluate pieces of work, each piece in an arena that no other piece uses meanwhile."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self, TypeVar
+
+from cnnbp.arrays import Arena
+from cnnbp.engine import available_cores, one_blas_thread
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+
+class Workers:
+    """A context manager: inside it BLAS has one thread, and the pieces run side by side."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads or available_cores()
+        self._arenas: list[Arena] = []
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._resources.enter_context(one_blas_thread())
+        self._pool = self._resources.enter_context(ThreadPoolExecutor(self.threads, "gradcheck"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    def map(self, function: Callable[[Work, Arena], Result], work: Sequence[Work]) -> Iterator[Result]:
+        """Apply the function to each piece; results come in the order of the pieces."""
+
+        def run(piece: Work) -> Result:
+            arena = self._arenas.pop() if self._arenas else Arena()
+            arena.reset()
+            result = function(piece, arena)
+            self._arenas.append(arena)
+            return result
+
+        return map(run, work) if self.threads == 1 or len(work) == 1 else self._pool.map(run, work)
