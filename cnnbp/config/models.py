@@ -145,7 +145,7 @@ class TrainConfig(Section):
     schedule: ScheduleSpec = Field(default=Constant(), description="What the learning rate is multiplied with.")
     clip_norm: PositiveFloat | None = Field(default=None, description="A longer gradient is shortened to this norm.")
     early_stopping: EarlyStopping | None = Field(default=None, description="By default every epoch is run.")
-    save_every: PositiveFloat = Field(default=300.0, description="Seconds between checkpoints within an epoch.")
+    save_every: PositiveFloat = Field(default=30.0, description="Seconds between checkpoints within an epoch.")
 
 
 @dataclass(frozen=True)
