@@ -1,25 +1,18 @@
 """An epoch's images in their order, as batches of micro-batches."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from numpy.typing import DTypeLike
 
 from cnnbp.data.augment import Augmentation, augment
-from cnnbp.data.decode import muted_pillow
 from cnnbp.data.normalize import Normalization
+from cnnbp.data.opening import muted_pillow
+from cnnbp.data.parallel import map_ahead
 from cnnbp.data.split import Indices
 from cnnbp.data.store import ImageSet
 from cnnbp.data.streams import Purpose, stream
 from cnnbp.engine import MicroBatch
-
-_AHEAD = 2  # batches that are prepared before they are asked for, when files must be read
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,23 +59,8 @@ def batches(
         yield from map(batch, parts)
     else:
         with muted_pillow():
-            yield from _ahead(batch, parts, threads)
+            yield from map_ahead(batch, parts, threads)
 
 
 def _cuts(indices: Indices, size: int) -> Iterator[Indices]:
     return (indices[start : start + size] for start in range(0, len(indices), size))
-
-
-def _ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """Map on background threads, in order, with a bounded number of results waiting."""
-    waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= threads + _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

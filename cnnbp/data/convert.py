@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageChops, ImageFile
 
 from cnnbp.errors import DataError
 
@@ -39,18 +39,37 @@ def upright(converted: Image.Image, source: Image.Image, note: Callable[[str], N
     return converted.transpose(_UPRIGHT[orientation])
 
 
+def match_transparent_level(image: ImageFile.ImageFile) -> None:
+    """Bring the one transparent level of an opened PNG to the 8 bits that Pillow will bring its pixels to."""
+    level = image.info.get("transparency")
+    if level is None or image.format != "PNG" or not image.tile:
+        return
+    match image.tile[0].args:
+        case "L;2":
+            image.info["transparency"] = level * 85  # 3 becomes 255
+        case "L;4":
+            image.info["transparency"] = level * 17  # 15 becomes 255
+        case "RGB;16B":
+            image.info["transparency"] = tuple(part >> 8 for part in level)
+
+
 def to_eight_bits(image: Image.Image, background: RGB, note: Callable[[str], None]) -> Image.Image:
     """Convert a loaded image of any mode to `L` or `RGB`. Raises DataError for pixels without a range of their own."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         note(SIXTEEN_BIT)
         return _sixteen_bit_grey(image, background)
     if image.mode in ("I", "F"):
-        kind = "32-bit integer" if image.mode == "I" else "float"
-        raise DataError(f"{kind} pixels have no range that says what is white; convert it to 8 or 16 bits")
+        kind = "signed or 32-bit" if image.mode == "I" else "float"
+        raise DataError(f"{kind} pixels have no range that says what is white; convert it to unsigned 8 or 16 bits")
     if image.has_transparency_data:
         note(ALPHA)
         return _on_background(image, background)
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    return in_mode("L" if image.mode in ("1", "L") else "RGB", image)
+
+
+def in_mode(mode: str, image: Image.Image) -> Image.Image:
+    """Convert an image that is in another mode; Pillow would copy the others too."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def grey_level(colour: RGB) -> int:
@@ -61,16 +80,16 @@ def grey_level(colour: RGB) -> int:
 def _sixteen_bit_grey(image: Image.Image, background: RGB) -> Image.Image:
     """Scale by what white is: 65535, or less for a TIFF that says it has fewer bits."""
     bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
-    pixels = np.asarray(image).astype(np.uint32)
     white = (1 << bits) - 1
-    grey = ((pixels * 255 + white // 2) // white).astype(np.uint8)
+    levels = np.minimum((np.arange(1 << 16) * 255 + white // 2) // white, 255).astype(np.uint8)
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):  # PNG's tRNS names one grey value
-        grey[pixels == transparent] = grey_level(background)
-    return Image.fromarray(grey)
+        levels[transparent] = grey_level(background)
+    return Image.fromarray(levels[np.asarray(image)])
 
 
 def _on_background(image: Image.Image, background: RGB) -> Image.Image:
-    canvas = Image.new("RGBA", image.size, (*background, 255))
-    canvas.alpha_composite(image.convert("RGBA"))
-    return canvas.convert("RGB")
+    image = in_mode("RGBA", image)
+    flat = image.convert("RGB")
+    flat.paste(background, mask=ImageChops.invert(image.getchannel("A")))
+    return flat

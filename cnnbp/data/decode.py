@@ -1,49 +1,22 @@
-"""One image file to one uint8 array. Whatever is wrong with a file comes out as a DataError with its path."""
+"""One image file to one uint8 array."""
 
-import ctypes
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-    _imaging,
-)
+from PIL import Image, ImageFile
 
-from cnnbp.data.convert import RGB, grey_level, to_eight_bits, upright
+from cnnbp.data.convert import RGB, grey_level, in_mode, match_transparent_level, to_eight_bits, upright
 from cnnbp.data.fit import FITS
-from cnnbp.errors import DataError
+from cnnbp.data.opening import muted_pillow, opened_image
 
 ANIMATED = "with several frames, of which the first is used"
 RESIZED = "of another size, resized"
 
-# Only these are tried, whatever a file is called: an EPS named .png would start Ghostscript.
-_FORMATS = tuple(
-    plugin.format
-    for plugin in (
-        PngImagePlugin.PngImageFile,
-        JpegImagePlugin.JpegImageFile,
-        BmpImagePlugin.BmpImageFile,
-        GifImagePlugin.GifImageFile,
-        WebPImagePlugin.WebPImageFile,
-        TiffImagePlugin.TiffImageFile,
-        PpmImagePlugin.PpmImageFile,
-    )
-    if plugin.format
-)
 _DRAFT_MARGIN = 2  # a JPEG is decoded at no less than this many times the wanted size
 
 
@@ -73,14 +46,6 @@ class ImageFormat:
         return (level, level, level) if isinstance(level, int) else level
 
 
-class UnreadableImage(DataError):
-    """A file that is there but cannot be decoded, or is not there any more."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot read {str(path)!r}: {reason}")
-        self.reason = reason
-
-
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """An image's pixels (C, H, W), and what had to be done to it that its owner may want to know."""
@@ -90,7 +55,7 @@ class Decoded:
 
 
 def decode_image(path: Path, image_format: ImageFormat) -> NDArray[np.uint8]:
-    """Return the image as uint8 (C, H, W). Raises DataError with the path and the reason."""
+    """Return the image as uint8 (C, H, W). Raises UnreadableImage, a DataError with the path and the reason."""
     with muted_pillow():
         return read_image(path, image_format).pixels
 
@@ -100,53 +65,25 @@ def read_image(path: Path, image_format: ImageFormat) -> Decoded:
 
     Raises UnreadableImage, a DataError with the path and the reason.
     """
-    try:
-        with path.open("rb") as file:
-            if not file.peek(1):
-                raise DataError("the file is empty")
-            with Image.open(file, formats=_FORMATS) as image:
-                return _convert(image, image_format)
-    except UnidentifiedImageError as error:
-        raise UnreadableImage(path, f"its content is not {', '.join(_FORMATS)}") from error
-    except DataError as error:
-        raise UnreadableImage(path, str(error)) from error
-    except OSError as error:
-        raise UnreadableImage(path, error.strerror or str(error)) from error
-    except Exception as error:  # SyntaxError, struct.error, EOFError, OverflowError, … as the format has it
-        raise UnreadableImage(path, f"{error} ({type(error).__name__})") from error
-
-
-@contextmanager
-def muted_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings: what matters of them is an error or a note here. Not to be entered by two threads."""
-    with suppress(OSError, AttributeError):  # where the system's linker does not show it, libtiff stays chatty
-        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
-def _convert(image: Image.Image, image_format: ImageFormat) -> Decoded:
     notes: set[str] = set()
-    _check_size(image.size, image_format.max_pixels)
-    _draft(image, image_format)
-    image.load()  # once, and before EXIF is read: a second try after a failure can "succeed" with garbage
-    eight_bits = to_eight_bits(image, image_format.background_rgb, notes.add)
-    pixels = _fitted(upright(eight_bits, image, notes.add), image_format, notes.add)
-    if _has_more_frames(image):
-        notes.add(ANIMATED)
+    with opened_image(path, image_format.max_pixels) as image:
+        _draft(image, image_format)
+        eight_bits = decoded_image(image, image_format.background_rgb, notes.add)
+        pixels = _fitted(eight_bits, image_format, notes.add)
     return Decoded(pixels, frozenset(notes))
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    if size[0] * size[1] > max_pixels:
-        raise DataError(
-            f"{size[0]}×{size[1]} is {size[0] * size[1] / 1e6:.1f} million pixels; "
-            f"data.max_pixels allows {max_pixels / 1e6:g} million"
-        )
+def decoded_image(image: ImageFile.ImageFile, background: RGB, note: Callable[[str], None]) -> Image.Image:
+    """Decode an opened image to 8-bit grey or RGB, upright; raises whatever Pillow raises."""
+    match_transparent_level(image)
+    image.load()  # once, and before EXIF is read: a second try after a failure can "succeed" with garbage
+    eight_bits = upright(to_eight_bits(image, background, note), image, note)
+    if _has_more_frames(image):
+        note(ANIMATED)
+    return eight_bits
 
 
-def _draft(image: Image.Image, image_format: ImageFormat) -> None:
+def _draft(image: ImageFile.ImageFile, image_format: ImageFormat) -> None:
     """Let a JPEG that will shrink a lot be decoded at a half, a quarter or an eighth of its size."""
     side = _DRAFT_MARGIN * max(image_format.height, image_format.width)  # EXIF may swap the two
     image.draft(None, (side, side))  # does nothing to other formats
@@ -156,7 +93,7 @@ def _fitted(image: Image.Image, image_format: ImageFormat, note: Callable[[str],
     """Bring an `L` or `RGB` image to (C, H, W)."""
     colour = image_format.background_rgb
     grey = image_format.channels == 1
-    image = image.convert("L" if grey else "RGB")
+    image = in_mode("L" if grey else "RGB", image)
     size = (image_format.width, image_format.height)
     if image.size != size:
         note(RESIZED)

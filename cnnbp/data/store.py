@@ -1,26 +1,23 @@
 """The decoded images of a split: in memory as far as the cache goes, decoded again from there on."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import prod
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnbp.data.decode import ImageFormat, UnreadableImage, muted_pillow, read_image
+from cnnbp.data.decode import ImageFormat, read_image
 from cnnbp.data.folder import Split
+from cnnbp.data.opening import UnreadableImage, muted_pillow
+from cnnbp.data.parallel import in_chunks
 from cnnbp.errors import DataError
 
 DEFAULT_CACHE = 1 << 30  # bytes
-
-_CHUNK = 32  # files per task: what a thread does between two steps of the progress bar
-_SLOW = 0.5e-3  # seconds: an image whose decoding takes longer is worth a thread
 
 
 @dataclass(frozen=True)
@@ -57,8 +54,10 @@ class ImageSet:
         if self.in_memory:
             return self.pixels[indices]
         taken = np.empty((len(indices), *self.image_format.shape), np.uint8)
-        for place, index in enumerate(indices):
-            taken[place] = self.pixels[index] if index < len(self.pixels) else self._reread(int(index))
+        cached = indices < len(self.pixels)
+        taken[cached] = self.pixels[indices[cached]]
+        for place in np.flatnonzero(~cached):
+            taken[place] = self._reread(int(indices[place]))
         return taken
 
     def _reread(self, index: int) -> NDArray[np.uint8]:
@@ -82,34 +81,13 @@ def decode_split(
     Raises DataError that lists all bad files and their reasons; with `skip_bad` they are left out and in `bad`.
     """
     decoding = _Decoding(split, image_format, cache_bytes)
-    with muted_pillow(), closing(_chunk_by_chunk(decoding.run, len(split.files), threads)) as chunks:
+    with muted_pillow(), closing(in_chunks(decoding.run, len(split.files), threads)) as chunks:
         for done in chunks:
             if progress:
                 progress(done)
     if decoding.bad and not skip_bad:
         raise DataError(_bad_files(decoding.bad_images(), len(split.files)))
     return decoding.result()
-
-
-def _chunk_by_chunk(run: Callable[[int], None], total: int, threads: int) -> Generator[int, None, None]:
-    """Call `run` with the start of each chunk and yield how many files are done.
-
-    Threads join in where the first chunk was slow: small images are mostly Python, which threads only hold up.
-    """
-    starts = range(0, total, _CHUNK)
-    if not starts:
-        return
-    clock = perf_counter()
-    run(0)
-    worth_a_thread = perf_counter() - clock > _SLOW * _CHUNK
-    yield min(_CHUNK, total)
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for start, _ in zip(starts[1:], (pool.map if worth_a_thread else map)(run, starts[1:]), strict=True):
-                yield min(start + _CHUNK, total)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 class _Decoding:
@@ -124,9 +102,9 @@ class _Decoding:
         self.bad: dict[int, BadImage] = {}
         self.notes: list[str] = []
 
-    def run(self, start: int) -> None:
-        """Decode one chunk of files."""
-        for index in range(start, min(start + _CHUNK, len(self.split.files))):
+    def run(self, chunk: range) -> None:
+        """Decode some files."""
+        for index in chunk:
             try:
                 decoded = read_image(self.split.files[index], self.image_format)
             except UnreadableImage as error:
@@ -147,7 +125,7 @@ class _Decoding:
         good = np.array([index for index in range(len(split.files)) if index not in self.bad], np.intp)
         return ImageSet(
             self.image_format,
-            self.pixels[good[good < len(self.pixels)]] if self.bad else self.pixels,
+            self._without_gaps(good[good < len(self.pixels)]),
             split.labels[good],
             tuple(split.names[index] for index in good),
             tuple(split.files[index] for index in good),
@@ -155,6 +133,12 @@ class _Decoding:
             self.bad_images(),
             dict(sorted(Counter(self.notes).items())),
         )
+
+    def _without_gaps(self, good: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Move the images at `good` up, in place: a copy would take as much memory again."""
+        for place, index in enumerate(good if self.bad else ()):
+            self.pixels[place] = self.pixels[index]
+        return self.pixels[: len(good)]
 
 
 def _digest(pixels: NDArray[np.uint8]) -> np.uint64:

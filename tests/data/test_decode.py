@@ -1,7 +1,5 @@
 import io
 import struct
-import subprocess
-import sys
 import zlib
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnbp.data import convert, decode
-from cnnbp.data.decode import ImageFormat, decode_image, muted_pillow, read_image
+from cnnbp.data.decode import ImageFormat, decode_image, read_image
+from cnnbp.data.opening import muted_pillow
 from cnnbp.errors import DataError
 from tests.data.images import noise, save
 
@@ -55,13 +54,6 @@ def test_the_content_decides_whatever_the_file_is_called(tmp_path):
     np.testing.assert_array_equal(decode_image(path, GREY)[0], noise(4, 6))
 
 
-def test_a_postscript_file_called_png_is_refused(tmp_path):
-    path = tmp_path / "x.png"
-    Image.fromarray(noise(4, 6)).save(path, format="EPS")
-    with pytest.raises(DataError, match="content is not PNG"):
-        decode_image(path, GREY)
-
-
 @pytest.mark.parametrize(("background", "expected"), [(255, 255), (0, 0), ((255, 0, 0), 76)])
 @pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
 def test_transparent_pixels_show_the_background(tmp_path, mode, background, expected):
@@ -100,6 +92,13 @@ def test_cmyk_is_converted_by_meaning(tmp_path):
     np.testing.assert_allclose(decode_image(path, COLOUR)[:, 0, 0], [0, 255, 255], atol=3)
 
 
+def test_ycbcr_is_converted_by_meaning(tmp_path):
+    path = save(tmp_path / "x.tif", Image.new("RGB", (6, 4), (200, 100, 50)).convert("YCbCr"))
+    with Image.open(path) as image:
+        assert image.mode == "YCbCr"
+    np.testing.assert_allclose(decode_image(path, COLOUR)[:, 0, 0], [200, 100, 50], atol=2)
+
+
 @pytest.mark.parametrize("extension", ["png", "tif", "pgm"])
 def test_sixteen_bit_grey_is_divided_by_257(tmp_path, extension):
     pixels = np.linspace(0, 65535, 24).round().astype(np.uint16).reshape(4, 6)
@@ -123,17 +122,34 @@ def test_pixels_without_a_range_are_refused(tmp_path, dtype):
         decode_image(path, GREY)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_exif_orientation_is_applied(tmp_path, orientation):
-    pixels = noise(4, 6)
-    upright = Image.fromarray(pixels)
+def stored_as(picture, orientation):
+    """Turn an upright picture as a camera that notes this EXIF orientation would store it."""
     inverse = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
     method = inverse.get(orientation) or convert._UPRIGHT.get(orientation)
-    stored = upright.transpose(method) if method is not None else upright
     exif = Image.Exif()
     exif[274] = orientation
-    path = save(tmp_path / "x.png", stored, exif=exif)
-    np.testing.assert_array_equal(decode_image(path, GREY)[0], pixels)
+    return (picture.transpose(method) if method is not None else picture), exif
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("extension", ["png", "tif", "webp"])
+def test_the_exif_orientation_is_applied(tmp_path, extension, orientation):
+    pixels = noise(4, 6, 3)
+    stored, exif = stored_as(Image.fromarray(pixels), orientation)
+    options = {"lossless": True} if extension == "webp" else {}
+    path = save(tmp_path / f"x.{extension}", stored, exif=exif, **options)
+    np.testing.assert_array_equal(decode_image(path, COLOUR), pixels.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_is_the_same_picture_however_the_camera_was_held(tmp_path, orientation):
+    picture = Image.fromarray(noise(4, 6, 3)).resize((600, 400), Image.Resampling.BICUBIC)
+    stored, exif = stored_as(picture, orientation)
+    held, upright = (
+        decode_image(save(tmp_path / name, image, quality=95, **options), COLOUR).astype(int)
+        for name, image, options in (("held.jpg", stored, {"exif": exif}), ("upright.jpg", picture, {}))
+    )
+    assert np.abs(held - upright).max() <= 3
 
 
 def test_broken_exif_data_is_ignored_and_noted(tmp_path):
@@ -150,30 +166,11 @@ def test_the_first_frame_of_an_animation_is_used_and_noted(tmp_path):
     assert decoded.notes == {decode.ANIMATED}
 
 
-def test_huge_images_are_refused_from_their_header(tmp_path):
-    header = struct.pack(">IIBBBBB", 60_000, 50_000, 8, 0, 0, 0, 0)
-    path = save(tmp_path / "x.png", noise(4, 6))
-    plain = path.read_bytes()
-    path.write_bytes(plain[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + plain[33:])
-    with pytest.raises(DataError, match="pixels"):
-        decode_image(path, GREY)
-    with pytest.raises(DataError, match=r"4×.* is 0\.0 million pixels; data\.max_pixels"):
-        decode_image(save(tmp_path / "y.png", noise(6, 4)), replace(GREY, max_pixels=23))
-
-
 def test_a_large_jpeg_shrinks_to_nearly_the_same_pixels_as_a_png(tmp_path):
     gradient = np.add.outer(np.arange(512), np.arange(768)).astype(np.float64) * 255 / 1278
     pixels = gradient.astype(np.uint8)
     small = [decode_image(save(tmp_path / name, pixels), GREY).astype(int) for name in ("x.jpg", "x.png")]
     assert np.abs(small[0] - small[1]).max() <= 2
-
-
-def test_an_empty_a_foreign_and_a_missing_file_say_so_with_their_path(tmp_path):
-    (tmp_path / "empty.png").touch()
-    (tmp_path / "text.png").write_text("no image")
-    for name, reason in [("empty.png", "the file is empty"), ("text.png", "content is not"), ("absent.png", "No such")]:
-        with pytest.raises(DataError, match=rf"{name}'.*{reason}"):
-            decode_image(tmp_path / name, GREY)
 
 
 @pytest.mark.parametrize("extension", ["png", "jpg", "gif", "webp", "tif", "bmp", "pgm"])
@@ -199,16 +196,3 @@ def test_a_damaged_file_decodes_or_is_a_data_error(tmp_path_factory, image_forma
     path.write_bytes(damaged)
     with suppress(DataError):
         assert decode_image(path, GREY).shape == GREY.shape
-
-
-def test_libtiff_does_not_write_to_stderr(tmp_path):
-    path = save(tmp_path / "x.tif", noise(64, 64), compression="tiff_lzw")
-    path.write_bytes(path.read_bytes().replace(struct.pack("<HH", 273, 4), struct.pack("<HH", 65000, 4)))
-    program = (
-        "import pathlib, sys\n"
-        "from cnnbp.data.decode import ImageFormat, decode_image\n"
-        "try: decode_image(pathlib.Path(sys.argv[1]), ImageFormat(1, 4, 6))\n"
-        "except Exception as error: print(type(error).__name__)\n"
-    )
-    run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
-    assert (run.stdout, run.stderr) == ("UnreadableImage\n", "")

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cnnbp.data import decode, store
+from cnnbp.data import decode, parallel
 from cnnbp.data.decode import ImageFormat
 from cnnbp.data.folder import scan_folder
 from cnnbp.data.store import BadImage, decode_split
@@ -15,7 +15,7 @@ FORMAT = ImageFormat(channels=1, height=4, width=4)
 
 @pytest.mark.parametrize("slow", [0, 10], ids=["threads are worth it", "threads are not worth it"])
 def test_images_are_in_the_order_of_the_split_whatever_the_threads(tmp_path, monkeypatch, slow):
-    monkeypatch.setattr(store, "_SLOW", slow)
+    monkeypatch.setattr(parallel, "_SLOW", slow)
     train = noise_folder(tmp_path, per_class=50).splits["train"]
     sets = [decode_split(train, FORMAT, threads=threads) for threads in (1, 4)]
     for images in sets:
@@ -89,7 +89,7 @@ def test_a_file_that_vanishes_or_changes_during_a_run_is_an_error_with_its_path(
 
 @pytest.mark.parametrize("slow", [0, 10])
 def test_a_progress_that_fails_stops_the_decoding(tmp_path, monkeypatch, slow):
-    monkeypatch.setattr(store, "_SLOW", slow)
+    monkeypatch.setattr(parallel, "_SLOW", slow)
 
     def stop(done):
         raise KeyboardInterrupt

@@ -1,0 +1,126 @@
+"""Opening an image file: the wall around Pillow. Whatever is wrong with a file comes out as an UnreadableImage."""
+
+import ctypes
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+    _imaging,
+)
+
+from cnnbp.data.damage import check_jpeg, check_png
+from cnnbp.errors import DataError
+
+# Only these are tried, whatever a file is called: an EPS named .png would start Ghostscript.
+_FORMATS = tuple(
+    plugin.format
+    for plugin in (
+        PngImagePlugin.PngImageFile,
+        JpegImagePlugin.JpegImageFile,
+        BmpImagePlugin.BmpImageFile,
+        GifImagePlugin.GifImageFile,
+        WebPImagePlugin.WebPImageFile,
+        TiffImagePlugin.TiffImageFile,
+        PpmImagePlugin.PpmImageFile,
+    )
+    if plugin.format
+)
+_LARGEST_FILE = 256 << 20  # bytes: Pillow reads a WebP whole, and a JPEG's junk byte by byte, before it knows the size
+_BYTES_PER_PIXEL = 8  # a file may be larger if this many for each of max_pixels say so: raw 16-bit RGBA
+
+_PLAINLY = {
+    "decoder error -2": "its pixel data is damaged",  # what libtiff's failures are called
+    "cannot load this image": "it has no pixel data",
+}
+
+
+class UnreadableImage(DataError):
+    """A file that is there but cannot be decoded, or is not there any more."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"cannot read {str(path)!r}: {reason}")
+        self.reason = reason
+
+
+@contextmanager
+def opened_image(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
+    """Open an image of known format, bearable size and no known trap, not yet decoded.
+
+    Whatever goes wrong, in the block as well, comes out as an UnreadableImage.
+    """
+    try:
+        with path.open("rb") as file:
+            _check_file(file, max_pixels)
+            with Image.open(file, formats=_FORMATS) as image:
+                _check_size(image.size, max_pixels)
+                _check_contents(image, file)
+                yield image
+    except Exception as error:  # SyntaxError, struct.error, EOFError, OverflowError, … as the format has it
+        raise UnreadableImage(path, _reason(error)) from error
+
+
+@contextmanager
+def muted_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings: what matters of them is an error or a note here. Not to be entered by two threads."""
+    with suppress(OSError, AttributeError):  # where the system's linker does not show it, libtiff stays chatty
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _check_file(file: BinaryIO, max_pixels: int) -> None:
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        raise DataError("the file is empty")
+    if size > (largest := max(_LARGEST_FILE, _BYTES_PER_PIXEL * max_pixels)):
+        allowed = f"data.max_pixels allows {largest / 1e6:.0f}"
+        raise DataError(f"{size / 1e6:.0f} MB are too much for an image file; {allowed}")
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise DataError(
+            f"{size[0]}×{size[1]} is {size[0] * size[1] / 1e6:.1f} million pixels; "
+            f"data.max_pixels allows {max_pixels / 1e6:g} million"
+        )
+
+
+def _check_contents(image: Image.Image, file: BinaryIO) -> None:
+    """Look for what Pillow would decode to wrong pixels, or for hours; leaves the file where Pillow had it."""
+    position = file.tell()
+    if image.format == "PNG":
+        check_png(file)
+    elif "progressive" in image.info:  # a JPEG
+        check_jpeg(file)
+    file.seek(position)
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case UnidentifiedImageError():
+            return f"its content is not {', '.join(_FORMATS)}, or its header is damaged"
+        case DataError():
+            return str(error)
+        case OSError():
+            return error.strerror or _PLAINLY.get(str(error), str(error))
+        case MemoryError():
+            return "there is not enough memory to decode it"
+        case Image.DecompressionBombError():
+            return "its header claims more pixels than Pillow would ever decode"
+        case _:
+            return f"{error} ({type(error).__name__})"
