@@ -224,6 +224,7 @@ class _Pass:
             return self.tape.gradient_statistics(segment[0], self.gradient)
         self.tape.backward(segment, self.gradient)
         self.engine.return_arena(self.tape.arena)
+        del self.tape  # what did not come from the arena goes now, not at the end of the step
         return np.empty(0)
 
 
