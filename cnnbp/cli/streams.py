@@ -5,7 +5,7 @@ import io
 import signal
 import sys
 
-_PLAIN = str.maketrans("×·∂−–—→←⌊⌋⋆σ′ᵀ…│─┃━", "x.d---><[]*s'T~|-|-")
+_PLAIN = str.maketrans("×·∂−–—→←⌊⌋⋆σ′ᵀ…│─┃━‖⊙ΣₘₖθΔγβμε²", "x.d---><[]*s'T~|-|-|*SmktDgbue2")
 
 
 def prepare_streams() -> None:

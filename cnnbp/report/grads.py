@@ -41,7 +41,11 @@ def _draw_batch(inspection: Inspection, console: Console) -> None:
     right = sum(image.label == image.prediction for image in inspection.images)
     dropout = "on, as in training" if record.tape.training else "off"
     console.print(Text.assemble(("batch    ", "bold"), f"{len(batch.names)} images of {printable(batch.source)}"))
-    console.print(Text.assemble(("loss     ", "bold"), f"{format_number(record.loss)}, {right} classified right"))
+    console.print(
+        Text.assemble(
+            ("loss     ", "bold"), f"{format_number(record.loss)}, {right} of {len(batch.names)} classified right"
+        )
+    )
     console.print(Text.assemble(("numbers  ", "bold"), f"float64, dropout {dropout}"))
     if record.couples_images:
         console.print(_COUPLED, style="yellow")
@@ -96,30 +100,27 @@ def _draw_parameters(inspection: Inspection, console: Console) -> None:
     ]
     print_table(console, columns, "Parameters")
     if any(spreads):
-        console.print("gₘ: an image's share of ∂L/∂θ; agree: ‖Σ gₘ‖ / Σ ‖gₘ‖, 100% where all pull one way", style="dim")
+        console.print("gₘ: an image's share of ∂L/∂θ; agree: ‖Σ gₘ‖/Σ ‖gₘ‖, 100% if all pull one way", style="dim")
     console.print()
 
 
 def _draw_kinks(inspection: Inspection, console: Console) -> None:
     for relu in inspection.dead_units:
-        channels = (
-            f", {relu.dead_channels} of {relu.channels} channels everywhere" if relu.channels < relu.units else ""
-        )
-        console.print(f"{printable(relu.layer)}: {relu.dead} of {relu.units} units are 0 for every image{channels}")
+        maps = f", {relu.dead_channels} of {relu.channels} whole maps" if 1 < relu.channels < relu.units else ""
+        console.print(f"{printable(relu.layer)}: {relu.dead} of {relu.units} units are 0 for every image{maps}")
     for pool in inspection.tied_windows:
-        console.print(
-            f"{printable(pool.layer)}: {pool.tied} of {pool.windows} windows have a tied maximum,"
-            f" {pool.at_zero} of them at 0; the first place gets the gradient"
-        )
+        tied = f"{pool.tied} of {pool.windows} windows have a tied maximum, {pool.at_zero} of them at 0"
+        console.print(f"{printable(pool.layer)}: {tied}")
 
 
 def _draw_update(inspection: Inspection, console: Console) -> None:
     update = inspection.update
     before, after = format_number(update.loss_before), format_number(update.loss_after)
-    line = f"{update.optimizer.type}, lr {format_number(update.optimizer.lr)}: L {before} → {after}"
-    rose = update.loss_after > update.loss_before
-    note = ", which is more: the step is too long for this batch" if rose else ""
-    console.print(Text.assemble(("One update  ", "bold"), (line + note, "yellow" if rose else "green")))
+    step = f"one step of {update.optimizer.type}, lr {format_number(update.optimizer.lr)}"
+    if update.loss_after < update.loss_before:
+        console.print(Text.assemble(("L falls", "bold green"), f" from {before} to {after} by {step}"))
+    else:
+        console.print(Text.assemble(("L rises", "bold yellow"), f" from {before} to {after}: too long, {step}"))
 
 
 def grads_document(inspection: Inspection) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""`cnnbp grads`: one batch under the microscope."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnbp.cli.common import Common, DataAndOverrides, verb
+from cnnbp.cli.subject import ConfigOrRun, Subject, load_subject
+from cnnbp.engine import available_cores
+from cnnbp.inspect.examine import inspect_batch, is_small
+from cnnbp.inspect.images import Images, folder_images, random_images
+from cnnbp.inspect.record import Model
+from cnnbp.inspect.save import save_record
+from cnnbp.report.console import notes_console, results_console
+from cnnbp.report.document import write_json
+from cnnbp.report.grads import draw_grads, grads_document
+
+_READABLE = 4  # images whose numbers can be read one by one
+
+
+@verb
+def grads(
+    subject: ConfigOrRun,
+    arguments: DataAndOverrides = None,
+    *,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="M", help="Images; by default 4 for a tiny network, else the configuration's batch_size."
+        ),
+    ] = None,
+    training: Annotated[bool, typer.Option("--train", help="With dropout, as in training.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="Write the batch, its parameters and gradients, float64.")
+    ] = None,
+    common: Common,
+) -> None:
+    """Follow the chain rule through one batch, forward and backward, image by image."""
+    chosen = load_subject(subject, arguments, common)
+    images = _images(chosen, batch, common)
+    inspection = inspect_batch(
+        _model(chosen, images), images, chosen.config.train.optimizer, dropout=training, seed=chosen.config.seed
+    )
+    if save:
+        save_record(inspection.record, save)
+    if common.json:
+        write_json(grads_document(inspection))
+    else:
+        draw_grads(inspection, results_console())
+    if save:
+        notes_console(quiet=common.quiet).print(f"wrote {save}")
+
+
+def _images(subject: Subject, batch: int | None, common: Common) -> Images:
+    config = subject.config
+    count = batch or (_READABLE if is_small(config.network) else config.train.batch_size)
+    if config.data and config.data.path:
+        return folder_images(config, count, trained=subject.trained, threads=common.threads or available_cores())
+    notes_console(quiet=common.quiet).print(f"no image folder given: the batch is random numbers, seed {config.seed}")
+    return random_images(config, count)
+
+
+def _model(subject: Subject, images: Images) -> Model:
+    config, loss = subject.config, subject.config.loss.balanced(images.class_counts)
+    if subject.trained:
+        state = subject.trained.state
+        return Model(config.network, loss, state.parameters, state.running_statistics)
+    return Model(config.network, loss, config.network.initial_parameters(config.seed), config.network.initial_state())

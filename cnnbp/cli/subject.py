@@ -1,0 +1,55 @@
+"""What a verb looks at: a configuration, whose network is untrained, or a run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnbp.cli.common import Common, load_job, split_arguments
+from cnnbp.config import Config, load_config
+from cnnbp.errors import ConfigError
+from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
+from cnnbp.training.run_directory import existing_run_directory
+
+ConfigOrRun = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG|RUN", show_default=False, help="The YAML file; or a run directory or checkpoint."),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory, or a checkpoint file.")]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A configuration; `trained` holds the parameters of a run and is None without one."""
+
+    config: Config
+    trained: Checkpoint | None
+
+
+def load_subject(path: Path, arguments: Sequence[str] | None, common: Common) -> Subject:
+    """Read a configuration with its overrides and DATA, or a run with DATA.
+
+    Raises ConfigError, also for overrides of a run; CheckpointError.
+    """
+    if not path.is_dir() and path.suffix != ".npz":
+        return Subject(load_job(path, arguments, common), None)
+    data, overrides = split_arguments(arguments)
+    if overrides:
+        raise ConfigError(f"a run keeps its configuration: {overrides[0]!r} cannot change it")
+    return load_run(path, data, common)
+
+
+def load_run(path: Path, data: Path | None, common: Common) -> Subject:
+    """Read a run's best checkpoint, or the given one, and its configuration; DATA takes the place of its images."""
+    if path.is_dir():
+        run = existing_run_directory(path)
+        trained = load_checkpoint(run.best if run.best.exists() else run.last)
+        config = load_config(run.config)
+    else:
+        trained = load_checkpoint(path)
+        config = trained.config
+    if common.seed is not None:
+        config = config.model_copy(update={"seed": common.seed})
+    return Subject(config if data is None else config.with_data(data), trained)
