@@ -10,8 +10,16 @@ from cnnbp.config.scalars import resolved
 
 def dump_config(config: Config) -> str:
     """Return YAML that reads back to an equal configuration, wherever it lies: data.path is absolute."""
-    values = config.model_dump(mode="json", exclude_none=True)
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9, default_flow_style=None)
+    return _dumped(config.model_dump(mode="json", exclude_none=True))
+
+
+def yaml_word(text: str) -> str:
+    """Return a text as it stands in YAML, quoted where it must be."""
+    return _dumped([text]).strip()[1:-1]  # from between the brackets of a list
+
+
+def _dumped(value: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9, default_flow_style=None)
 
 
 class _Dumper(yaml.SafeDumper):

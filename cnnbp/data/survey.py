@@ -1,0 +1,37 @@
+"""What the images of a folder look like, from the headers of some of them."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+
+from cnnbp.data.decode import ImageFormat
+from cnnbp.data.opening import UnreadableImage, muted_pillow, opened_image
+from cnnbp.errors import DataError
+
+_SAMPLE = 200  # files
+_GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The medians of height and width, and 1 channel if all are grey, else 3."""
+
+    channels: int
+    height: int
+    width: int
+
+
+def survey_images(files: Sequence[Path]) -> Survey:
+    """Look at up to 200 files, evenly spread. Raises DataError when none of them can be read."""
+    headers: list[tuple[int, int, str]] = []
+    with muted_pillow():
+        for file in files[:: max(1, -(-len(files) // _SAMPLE))]:
+            with suppress(UnreadableImage), opened_image(file, ImageFormat.max_pixels) as image:
+                headers.append((image.height, image.width, image.mode))
+    if not headers:
+        raise DataError(f"none of the {len(files)} images can be read; the first is {str(files[0])!r}")
+    heights, widths, modes = zip(*headers, strict=True)
+    channels = 1 if set(modes) <= set(_GREY_MODES) else 3
+    return Survey(channels, median_low(heights), median_low(widths))
