@@ -70,7 +70,7 @@ class BatchNorm(CoupledLayer):
     ) -> tuple[Array, tuple[Array, Array, Array]]:
         n, mean, spread = statistics
         inverse_std = 1 / np.sqrt(spread / n + self.eps)
-        xhat = ctx.empty(x.shape, np.result_type(x, params["gamma"]))
+        xhat = ctx.empty(x.shape, np.result_type(x, *params.values()))
         np.subtract(x, _per_channel(mean, x), out=xhat)
         xhat *= _per_channel(inverse_std, xhat)
         y = np.multiply(xhat, _per_channel(params["gamma"], xhat), out=ctx.empty(x.shape, xhat.dtype))
