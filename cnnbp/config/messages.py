@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cnnbp.config.options import model_at
-from cnnbp.config.problems import Problem, described, did_you_mean
+from cnnbp.config.options import model_at, section_of
+from cnnbp.config.problems import MOST_SHOWN, Problem, described, did_you_mean
 from cnnbp.config.scalars import is_number
 from cnnbp.config.tree import Node, Path, Place, culprit, find
 
@@ -29,6 +29,7 @@ _EXPECTED = {
     "string_pattern_mismatch": "letters, digits, _ and -",
     "string_too_long": "at most {max_length} characters long",
 }
+_MOST_READ = 10 * MOST_SHOWN  # errors of one configuration
 _SOFTMAX = ("softmax", "log_softmax", "logsoftmax")
 _WORDS_FOR_TRUE, _WORDS_FOR_FALSE = ("yes", "on", "y"), ("no", "off", "n")  # YAML 1.1's
 
@@ -36,13 +37,13 @@ _WORDS_FOR_TRUE, _WORDS_FOR_FALSE = ("yes", "on", "y"), ("no", "off", "n")  # YA
 def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> Iterator[Problem]:
     """Turn all errors into problems: what the branches of a union say of one value, or all that is missing, is one."""
     by_subject: dict[Path, list[Detail]] = {}
-    for detail in error.errors(include_url=False):
+    for detail in error.errors(include_url=False)[:_MOST_READ]:
         by_subject.setdefault(_subject(detail, root), []).append(detail)
     outer = {path[:n] for path in by_subject for n in range(len(path))}
     for path, details in by_subject.items():
         place = find(root, details[0]["loc"])
-        if path in outer and not place.is_exact:
-            continue  # another branch of the union got further: its complaint is the one that helps
+        if path in outer and (not place.is_exact or details[0]["type"] == "too_short"):
+            continue  # another branch of the union got further, or the items that are missing are wrong
         yield _problem(details, place, root, model)
 
 
@@ -59,9 +60,9 @@ def _problem(details: list[Detail], place: Place, root: Node, model: type[BaseMo
             names = " and ".join(f'"{one["loc"][-1]}"' for one in details)
             return Problem(f"{_owner(detail['loc'])} needs {names}", place.key)
         case "extra_forbidden":
-            name, known = str(place.path[-1]), list(model_at(place.path[:-1], model).model_fields)
+            name, owner = str(place.path[-1]), model_at(place.path[:-1], model)
             message = f"unknown option {described(name)} for {_owner(place.path)}"
-            return Problem(message, place.key, did_you_mean(name, known))
+            return Problem(message, place.key, _option_hint(name, owner))
         case "unknown_choice":
             message = f"unknown {context['kind']} {described(context['name'])}"
             return Problem(message, place.key, _choice_hint(context["name"], context["known"]))
@@ -76,6 +77,11 @@ def _problem(details: list[Detail], place: Place, root: Node, model: type[BaseMo
 def _owner(location: Path) -> str:
     """Return what the last step of a location belongs to."""
     return str(location[-2]) if len(location) > 1 else "the configuration"
+
+
+def _option_hint(name: str, owner: type[BaseModel]) -> str:
+    section = section_of(name, owner)
+    return f"it belongs under {section}" if section else did_you_mean(name, list(owner.model_fields))
 
 
 def _choice_hint(name: str, known: list[str]) -> str:
@@ -93,8 +99,7 @@ def _unsuitable(details: list[Detail], place: Place) -> Problem:
     name = next((step for step in reversed(place.path) if isinstance(step, str)), "the configuration")
     expected = dict.fromkeys(_expectation(detail) for detail in details)
     message = f"{name} must be {' or '.join(expected)}, not {described(place.node.plain())}"
-    mark = place.key if place.node.value is None else place.node.mark
-    return Problem(message, mark, _value_hint(details, place.node.value))
+    return Problem(message, place.node.mark, _value_hint(details, place.node.value))
 
 
 def _expectation(detail: Detail) -> str:

@@ -18,6 +18,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -83,6 +84,11 @@ class Section(BaseModel):
     """Base of the configuration's own models."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_key_alone_takes_the_defaults(cls, value: Any) -> Any:
+        return {} if value is None else value
 
 
 class InputConfig(Section):

@@ -36,6 +36,15 @@ def model_at(location: Sequence[Step], model: type[BaseModel]) -> type[BaseModel
     return next(candidate for candidate in candidates if not isinstance(candidate, OneOf))
 
 
+def section_of(option: str, model: type[BaseModel]) -> str | None:
+    """Return the key of the model under which another model has the option."""
+    for key in model.model_fields:
+        for candidate in _behind_option(model, key):
+            if not isinstance(candidate, OneOf) and option in candidate.model_fields:
+                return key
+    return None
+
+
 @cache
 def _behind_option(model: type[BaseModel], option: str) -> tuple[Candidate, ...]:
     return tuple(_inside(get_type_hints(model, include_extras=True)[option]))

@@ -14,7 +14,7 @@ _WIDEST = 120  # characters of a source line that are shown
 _LONGEST = 60  # characters of a text that are repeated in a message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """A text that a configuration comes from: a file, or one override on the command line."""
 
@@ -25,7 +25,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Mark:
-    """A stretch of one line; line and column are counted from 0."""
+    """A stretch of one line; line and column are counted from 0. A value that is not there has no width."""
 
     source: Source
     line: int
@@ -50,7 +50,7 @@ def refusal(problems: Sequence[Problem]) -> ConfigError:
     ordered = sorted(problems, key=lambda p: (p.mark.line, p.mark.column) if p.mark.source.is_file else (1 << 30, 0))
     texts = [rendered(problem) for problem in ordered[:MOST_SHOWN]]
     if len(ordered) > MOST_SHOWN:
-        texts.append(f"and {len(ordered) - MOST_SHOWN} more")
+        texts.append("and more")
     return ConfigError("\n\nerror: ".join(texts))
 
 
@@ -101,13 +101,15 @@ def described(value: Any) -> str:
     """Return a wrong value as a message repeats it."""
     match value:
         case None:
-            return "nothing"
+            return "empty"
         case bool():
             return str(value).lower()
         case str():
             return f'"{shortened(value)}"'
         case int() | float():
             return str(value)
+        case ():
+            return "an empty list"
         case dict():
             return "a mapping"
         case _:

@@ -24,9 +24,9 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 class TextError(Exception):
     """A text that cannot be read further."""
 
-    def __init__(self, message: str, mark: Mark) -> None:
+    def __init__(self, message: str, mark: Mark, hint: str = "") -> None:
         super().__init__(message)
-        self.problem = Problem(message, mark)
+        self.problem = Problem(message, mark, hint)
 
 
 def source_of(text: str, name: str, *, is_file: bool = True) -> Source:
@@ -44,10 +44,20 @@ def read_yaml(text: str, source: Source, problems: list[Problem]) -> Node:
     try:
         return _Builder(source, problems, yaml.parse(text, Loader=_LOADER)).document()
     except yaml.MarkedYAMLError as error:
-        where = error.problem_mark or error.context_mark
-        mark = Mark(source, where.line, where.column) if where else Mark(source, 0, 0)
-        context = f" {error.context}" if error.context else ""
-        raise TextError(escaped(f"not YAML{context}: {error.problem}"), mark) from error
+        context = f" ({error.context})" if error.context else ""
+        mark = _place_of(error, source)
+        hint = "a tab: indent with spaces" if source.lines[mark.line][mark.column :].startswith("\t") else ""
+        raise TextError(escaped(f"not YAML: {error.problem}{context}"), mark, hint) from error
+
+
+def _place_of(error: yaml.MarkedYAMLError, source: Source) -> Mark:
+    """Return where reading stopped; instead of a line behind the text, the end of the last one that has any."""
+    where = error.problem_mark or error.context_mark
+    line, column = (where.line, where.column) if where else (0, 0)
+    while line > 0 and not "".join(source.lines[line : line + 1]).strip():
+        line -= 1
+        column = len(source.lines[line]) if line < len(source.lines) else 0
+    return Mark(source, line, column)
 
 
 @dataclass
@@ -120,7 +130,7 @@ class _Builder:
         size = 1
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self._key(event, depth)
-            entry = Entry(self._mark(event), self._node(next(self.events), depth + 1))
+            entry = self._entry(self._mark(event), self._node(next(self.events), depth + 1))
             size = self._grown(size, entry.node)
             if key in entries:
                 first = f"the first is on line {entries[key].key.line + 1}"
@@ -128,6 +138,9 @@ class _Builder:
             elif key is not None:
                 entries[key] = entry
         return Node(mark, entries, size)
+
+    def _entry(self, key: Mark, node: Node) -> Entry:
+        return Entry(key, node if node.mark.width or node.children else replace(node, mark=key))
 
     def _key(self, event: Any, depth: int) -> str | None:
         """Return a key as it is written; None, and a problem, for what cannot be one."""
@@ -153,4 +166,4 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         line = self.source.lines[start.line] if start.line < len(self.source.lines) else ""
         stop = end.column if end.line == start.line else len(line.rstrip())
-        return Mark(self.source, start.line, start.column, max(stop - start.column, 1))
+        return Mark(self.source, start.line, start.column, max(stop - start.column, 0))
