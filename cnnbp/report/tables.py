@@ -31,13 +31,13 @@ def print_table(console: Console, columns: Sequence[Column], title: str = "") ->
     if title:
         console.print(title, style="bold")
     console.print(_table(shown))
-    left_out = [column.header for column in filled if column not in shown]
+    left_out = [column.header.strip().replace("\n", " ") for column in filled if column not in shown]
     if left_out:
         console.print(f"Not shown in {console.width} columns: {', '.join(left_out)}.", style="dim")
 
 
 def _table(columns: Sequence[Column]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for column in columns:
         table.add_column(column.header, justify=column.justify, overflow="fold")
     for row in zip(*(column.cells for column in columns), strict=True):

@@ -1,0 +1,145 @@
+"""The memory of a training step, measured instead of modelled, so that it follows whatever layers and engine do.
+
+What a network keeps for one image is read off a real forward pass of one micro-batch, which by its definition fits
+the processor's caches. The peak of a whole step is what tracemalloc sees of real steps on the real engine, with all
+micro-batches of a batch or, where they are many, with enough of them to know what each further one adds.
+"""
+
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from cnnbp.arrays import Arena, Array
+from cnnbp.engine import Engine, MicroBatch, micro_batch_size
+from cnnbp.losses import Loss
+from cnnbp.network import Network
+from cnnbp.optimizers import Optimizer
+from cnnbp.tape import Tape
+
+DTYPE = np.float32  # what training computes in
+
+_MEASURED_MICRO_BATCHES = 32  # with half as many every thread has work, and a straight line goes on from there
+
+
+@dataclass(frozen=True)
+class KeptMemory:
+    """Bytes per image that one node's forward adds to what earlier nodes hold: 0 where it works in place."""
+
+    activation: int
+    cache: int
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes at the peak of a training step: parameters, optimizer, images, activations, caches and gradients."""
+
+    batch: int
+    micro_batch: int
+    threads: int
+    peak_bytes: int
+
+
+def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
+    """Return what each node keeps until backward, from a forward pass of one micro-batch."""
+    m = micro_batch_size(network, batch_size)
+    params, x = network.layout.zeros(DTYPE), np.zeros((*network.input_shape, m), DTYPE)
+    tape = Tape(network, params, network.initial_state(), x, Arena())
+    held = _Held()
+    for array in (x, params.vector):
+        held.added(array)
+    tape.forward(network.nodes)
+    return [
+        KeptMemory(ceil(held.added(tape.values[node.index]) / m), ceil(held.added(tape.caches[node.index]) / m))
+        for node in network.nodes
+    ]
+
+
+def step_memory(network: Network, loss: Loss, optimizer: Optimizer, batch_size: int, threads: int) -> StepMemory:
+    """Return the memory at the peak of a training step over `batch_size` images."""
+    m = micro_batch_size(network, batch_size)
+    step = _Step(network, loss, optimizer, m, threads)
+    measured = min(batch_size, m * max(_MEASURED_MICRO_BATCHES, 4 * threads))
+    peak = step.peak(measured)
+    if measured < batch_size:
+        per_image = (peak - step.peak(measured // 2)) / (measured // 2)
+        peak += ceil(per_image * (batch_size - measured))
+    return StepMemory(batch_size, m, threads, peak)
+
+
+@dataclass(frozen=True)
+class _Step:
+    network: Network
+    loss: Loss
+    optimizer: Optimizer
+    micro_batch: int
+    threads: int
+
+    def peak(self, images: int) -> int:
+        """Return the peak of two steps: in the second one the arenas have found their size."""
+        tracemalloc.start()
+        try:
+            self._run(images)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def _run(self, images: int) -> None:
+        params, state = self.network.layout.zeros(DTYPE), self.network.initial_state()
+        slots, decays = self.optimizer.slots(params.layout.size, params.vector.dtype), self.network.decays(DTYPE)
+        loss = self.loss.balanced([1] * max(2, *self.network.output_shape))
+        batch = list(self._batch(images))
+        with Engine(self.network, loss, threads=self.threads) as engine:
+            for count in (1, 2):
+                result = engine.step(params, state, batch, count)
+                self.optimizer.step(params.vector, result.gradient.vector, decays, slots, lr=0.0, count=count)
+                del result
+
+    def _batch(self, images: int) -> Iterator[MicroBatch]:
+        for start in range(0, images, self.micro_batch):
+            m = min(self.micro_batch, images - start)
+            yield MicroBatch(np.zeros((*self.network.input_shape, m), DTYPE), np.zeros(m, np.intp))
+
+
+class _Held:
+    """The memory that is held so far, as disjoint stretches of addresses."""
+
+    def __init__(self) -> None:
+        self._stretches: list[tuple[int, int]] = []
+
+    def added(self, value: Any) -> int:
+        """Hold the arrays in a value as well; return how many bytes that adds."""
+        before = sum(end - start for start, end in self._stretches)
+        self._stretches = _merged([*self._stretches, *map(byte_bounds, _arrays(value))])
+        return sum(end - start for start, end in self._stretches) - before
+
+
+def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _arrays(value: Any) -> Iterator[Array]:
+    """Yield the arrays that a cache consists of."""
+    match value:
+        case np.ndarray():
+            yield value
+        case tuple() | list():
+            for part in value:
+                yield from _arrays(part)
+        case None | bool() | int() | float() | np.generic():
+            return
+        case _ if is_dataclass(value):
+            for field in fields(value):
+                yield from _arrays(getattr(value, field.name))
+        case _:
+            raise TypeError(f"a cache of arrays, tuples and dataclasses was expected, not {type(value).__name__}")

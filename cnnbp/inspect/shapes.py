@@ -1,0 +1,168 @@
+"""Every tensor's shape, forward and backward, and what each layer costs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from cnnbp.arrays import Shape
+from cnnbp.inspect.memory import KeptMemory, StepMemory, kept_memory
+from cnnbp.inspect.symbols import Symbols, derive_symbols
+from cnnbp.layers import Window
+from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from cnnbp.network import INPUT, Network, Node
+
+
+@dataclass(frozen=True)
+class ParameterShape:
+    """A parameter, which has the shape of its gradient."""
+
+    name: str
+    symbol: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class LayerShapes:
+    """One node. Shapes are without the batch axis; costs are for one image.
+
+    `depth` is how many residual blocks it lies in; `receptive_field` is how much of the image (height, width) one
+    number of the output can depend on. Multiply-accumulates count the layer's products; memory is what the layer
+    adds to what the layers before it keep until backward.
+    """
+
+    index: int
+    name: str
+    type: str
+    symbol: str
+    inputs: tuple[int, ...]
+    depth: int
+    output_shape: Shape
+    window: Window | None
+    parameters: tuple[ParameterShape, ...]
+    macs: int
+    backward_macs: int
+    receptive_field: tuple[int, int]
+    activation_bytes: int
+    cache_bytes: int
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the layer learns."""
+        return sum(prod(parameter.shape) for parameter in self.parameters)
+
+
+@dataclass(frozen=True)
+class LossShapes:
+    """The loss: its activation A of the logits, where it has one, is called `symbol`; L itself is a scalar."""
+
+    type: str
+    symbol: str | None
+    output_shape: Shape
+
+
+@dataclass(frozen=True)
+class NetworkShapes:
+    """A whole network; `batch` is M where it is known, `step` the memory of a training step where it was measured."""
+
+    input_shape: Shape
+    layers: tuple[LayerShapes, ...]
+    loss: LossShapes
+    batch: int | None = None
+    step: StepMemory | None = None
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the network learns."""
+        return sum(layer.parameter_count for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image's forward pass."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def backward_macs(self) -> int:
+        """Multiply-accumulates of one image's backward pass."""
+        return sum(layer.backward_macs for layer in self.layers)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What forward keeps of one image until backward: every activation and cache, shared memory once."""
+        return sum(layer.activation_bytes + layer.cache_bytes for layer in self.layers)
+
+
+def network_shapes(network: Network, loss: Loss, batch_size: int) -> NetworkShapes:
+    """Return the shapes and costs of a network; `batch_size` decides how its memory is laid out."""
+    symbols, fields = derive_symbols(network), receptive_fields(network)
+    layers = tuple(
+        _layer(node, symbols, fields[node.index], kept)
+        for node, kept in zip(network.nodes, kept_memory(network, batch_size), strict=True)
+    )
+    activates = isinstance(loss, BinaryCrossEntropy | CrossEntropy)
+    return NetworkShapes(
+        network.input_shape,
+        layers,
+        LossShapes(loss.type, symbols.output if activates else None, network.output_shape),
+    )
+
+
+def with_batch(shapes: NetworkShapes, step: StepMemory) -> NetworkShapes:
+    """Return the shapes for a known batch size, with the memory of a step over it."""
+    return replace(shapes, batch=step.batch, step=step)
+
+
+def receptive_fields(network: Network) -> dict[int, tuple[int, int]]:
+    """Return for each value how much of the image (height, width) one of its numbers can depend on.
+
+    A window over k places, `step` pixels apart, adds (k − 1)·step pixels (Araujo, Norris & Sim 2019).
+    """
+    image = (network.input_shape[1], network.input_shape[2])
+    seen, steps = {INPUT: (1, 1)}, {INPUT: (1, 1)}
+    for node in network.nodes:
+        field = _largest([seen[i] for i in node.inputs])
+        step = _largest([steps[i] for i in node.inputs])
+        window = node.layer.window(node.input_shapes[0])
+        if window:
+            reach = [d * (k - 1) for d, k in zip(window.dilation, window.kernel, strict=True)]
+            field = (field[0] + reach[0] * step[0], field[1] + reach[1] * step[1])
+            step = (step[0] * window.stride[0], step[1] * window.stride[1])
+        elif _sees_everything(node):
+            field = image
+        seen[node.index] = (min(field[0], image[0]), min(field[1], image[1]))
+        steps[node.index] = step
+    return seen
+
+
+def _sees_everything(node: Node) -> bool:
+    """Whether a layer without a window mixes all places: it changes the shape, and not only the view of it."""
+    changes = node.output_shape != node.input_shapes[0] or bool(node.layer.macs(node.input_shapes[0]))
+    return changes and not node.layer.output_is_view
+
+
+def _largest(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return max(height for height, _ in pairs), max(width for _, width in pairs)
+
+
+def _layer(node: Node, symbols: Symbols, receptive_field: tuple[int, int], kept: KeptMemory) -> LayerShapes:
+    macs = node.layer.macs(node.input_shapes[0])
+    products = 1 if node.inputs == (INPUT,) else 2  # ∂L/∂W, and ∂L/∂x where somebody reads it
+    return LayerShapes(
+        index=node.index,
+        name=node.name,
+        type=node.layer.type,
+        symbol=symbols.values[node.index],
+        inputs=node.inputs,
+        depth=sum(part in ("layers", "shortcut") for part in node.path) - 1,
+        output_shape=node.output_shape,
+        window=node.layer.window(node.input_shapes[0]),
+        parameters=_parameters(node, symbols.parameters[node.name]),
+        macs=macs,
+        backward_macs=products * macs,
+        receptive_field=receptive_field,
+        activation_bytes=kept.activation,
+        cache_bytes=kept.cache,
+    )
+
+
+def _parameters(node: Node, symbols: Mapping[str, str]) -> tuple[ParameterShape, ...]:
+    return tuple(ParameterShape(name, symbols[name], spec.shape) for name, spec in node.parameter_specs.items())
