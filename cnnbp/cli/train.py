@@ -11,9 +11,11 @@ from rich.console import Console
 from cnnbp.cli.common import Common, ConfigFile, DataAndOverrides, load_job, verb
 from cnnbp.config import Config
 from cnnbp.engine import available_cores
+from cnnbp.inspect.shapes import network_shapes
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.pictures import save_confusion, save_curves
 from cnnbp.report.progress import progress_bar
+from cnnbp.report.shapes import draw_shapes
 from cnnbp.report.train import EpochRows, draw_initial_loss, draw_job, draw_notes, draw_result
 from cnnbp.training import loop
 from cnnbp.training.checkpoint import load_checkpoint
@@ -74,6 +76,7 @@ def _load(config: Config, skip_bad: bool, threads: int, notes: Console) -> Datas
 def _show_start(job: Job, state: TrainingState, screen: Screen) -> None:
     draw_job(job, screen.results)
     draw_notes(job, screen.notes)
+    draw_shapes(network_shapes(job.config.network, job.config.loss, job.batch_size), screen.results)
     draw_initial_loss(initial_loss(job, state), chance_loss(job), len(job.datasets.classes), screen.results)
 
 

@@ -14,9 +14,6 @@ VERBS: Mapping[str, str] = {
     "gradcheck": "Check every analytic gradient against numeric ones.",
     "shapes": "Show every tensor's shape, forward and backward, and its cost.",
     "grads": "Follow the chain rule through one batch: every value and gradient, image by image.",
-    "evaluate": "Measure a trained network on images: loss, accuracy, per class, the worst by name.",
-    "predict": "Tell the class of images, with probabilities.",
-    "export": "Write trained weights for other tools: ONNX, safetensors or npz.",
     "init": "Write a commented starter configuration, fitted to a folder if one is given.",
     "schema": "Print the configuration's JSON Schema, for editors.",
 }

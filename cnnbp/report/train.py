@@ -173,4 +173,4 @@ def draw_summary(summary: Summary, console: Console) -> None:
         line = f"{evaluation.split} accuracy {evaluation.accuracy:.2%}, loss {evaluation.loss:.4g}"
         console.print(f"{line} ({evaluation.images} images)", style="bold green")
     console.print(f"files in {run}   {summary.seconds:.1f} s of training")
-    console.print(f"next     cnnbp evaluate {run}", style="dim")
+    console.print(f"next     cnnbp grads {run}", style="dim")
