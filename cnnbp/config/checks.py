@@ -6,11 +6,12 @@ from pathlib import Path
 
 from cnnbp.arrays import format_shape
 from cnnbp.config.models import Config
-from cnnbp.config.problems import Problem, escaped, refusal
-from cnnbp.config.tree import Node, culprit, find
+from cnnbp.config.problems import Mark, Problem, escaped, refusal
+from cnnbp.config.tree import Location, Node, Step, culprit, find
 from cnnbp.errors import ConfigError, ShapeError
 from cnnbp.layers.activations import Sigmoid
 from cnnbp.layers.reshape import Flatten
+from cnnbp.layers.residual import Residual
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy
 from cnnbp.network import Node as NetworkNode
 
@@ -22,14 +23,15 @@ def shape_problems(config: Config, root: Node) -> Iterator[Problem]:
     try:
         network = config.network
     except ShapeError as error:
-        yield Problem(str(error), culprit(root, error.path))
+        yield Problem(str(error), _mark_of(error.path, root))
         return
     for node in network.nodes:
         shapes = [node.output_shape, *(spec.shape for spec in node.parameter_specs.values())]
         largest = max(shapes, key=prod)
         if prod(largest) > LARGEST_TENSOR:
             message = f'"{node.name}" needs a tensor of {format_shape(largest)} numbers, more than memory can hold'
-            yield Problem(message, culprit(root, node.path))
+            yield Problem(message, _mark_of(node.path, root))
+            return
 
 
 def loss_problems(config: Config, root: Node) -> Iterator[Problem]:
@@ -38,7 +40,7 @@ def loss_problems(config: Config, root: Node) -> Iterator[Problem]:
     last = network.nodes[-1]
     message = _activation_before_loss(config) or _unsuitable_outputs(config)
     if message:
-        yield Problem(message, culprit(root, last.path))
+        yield Problem(message, _mark_of(last.path, root))
         return
     classes = 2 if isinstance(loss, BinaryCrossEntropy) else network.output_shape[0]
     if isinstance(loss.class_weights, tuple) and len(loss.class_weights) != classes:
@@ -64,7 +66,17 @@ def check_against_classes(config: Config, classes: Sequence[str]) -> None:
     if message is None:
         return
     root, last = config._origin.root, config.network.nodes[-1]
-    raise refusal([Problem(message, culprit(root, last.path))]) if root else ConfigError(message)
+    raise refusal([Problem(message, _mark_of(last.path, root))]) if root else ConfigError(message)
+
+
+def _mark_of(layer: Location, root: Node) -> Mark:
+    """Return where a layer stands, given its path in the network, which leaves out the word `residual`."""
+    first, *inner = layer
+    return culprit(root, (first, *(step for each in inner for step in _spelled_out(each))))
+
+
+def _spelled_out(step: Step) -> Location:
+    return (Residual.type, step) if isinstance(step, str) else (step,)
 
 
 def _activation_before_loss(config: Config) -> str | None:

@@ -15,7 +15,7 @@ def dump_config(config: Config) -> str:
 
 def yaml_word(text: str) -> str:
     """Return a text as it stands in YAML, quoted where it must be."""
-    return _dumped([text]).strip()[1:-1]  # from between the brackets of a list
+    return _dumped(text).removesuffix("\n").removesuffix("\n...")
 
 
 def _dumped(value: Any) -> str:
@@ -26,8 +26,9 @@ class _Dumper(yaml.SafeDumper):
     """Writes mappings of plain values on one line, and quotes what YAML 1.2 would not read as text."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Quote `1e-3` and its like, which PyYAML takes for text."""
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if _is_text(text) else "'")
+        """Quote `1e-3` and its like, which PyYAML takes for text; keep a text on one line."""
+        style = '"' if "\n" in text else None if _is_text(text) else "'"
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
     def ignore_aliases(self, data: Any) -> bool:
         """Write equal parts out each time."""

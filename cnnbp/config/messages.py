@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from cnnbp.config.options import model_at, section_of
 from cnnbp.config.problems import MOST_SHOWN, Problem, described, did_you_mean
 from cnnbp.config.scalars import is_number
-from cnnbp.config.tree import Node, Path, Place, culprit, find
+from cnnbp.config.tree import Location, Node, Place, culprit, find
 
 Detail = Mapping[str, Any]  # one entry of ValidationError.errors()
 
@@ -36,7 +36,7 @@ _WORDS_FOR_TRUE, _WORDS_FOR_FALSE = ("yes", "on", "y"), ("no", "off", "n")  # YA
 
 def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> Iterator[Problem]:
     """Turn all errors into problems: what the branches of a union say of one value, or all that is missing, is one."""
-    by_subject: dict[Path, list[Detail]] = {}
+    by_subject: dict[Location, list[Detail]] = {}
     for detail in error.errors(include_url=False)[:_MOST_READ]:
         by_subject.setdefault(_subject(detail, root), []).append(detail)
     outer = {path[:n] for path in by_subject for n in range(len(path))}
@@ -47,7 +47,7 @@ def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> I
         yield _problem(details, place, root, model)
 
 
-def _subject(detail: Detail, root: Node) -> Path:
+def _subject(detail: Detail, root: Node) -> Location:
     """Return what an error is about; errors with the same subject are told as one."""
     path = find(root, detail["loc"]).path
     return (*path, detail["type"]) if detail["type"] in ("missing", "value_error") else path
@@ -57,24 +57,24 @@ def _problem(details: list[Detail], place: Place, root: Node, model: type[BaseMo
     detail, context = details[0], details[0].get("ctx", {})
     match detail["type"]:
         case "missing":
-            names = " and ".join(f'"{one["loc"][-1]}"' for one in details)
-            return Problem(f"{_owner(detail['loc'])} needs {names}", place.key)
+            owner, names = _owner(detail["loc"]), " and ".join(f'"{one["loc"][-1]}"' for one in details)
+            return Problem(f"{owner} needs {names}", place.key if owner in place.path else place.word)
         case "extra_forbidden":
-            name, owner = str(place.path[-1]), model_at(place.path[:-1], model)
+            name = str(place.path[-1])
             message = f"unknown option {described(name)} for {_owner(place.path)}"
-            return Problem(message, place.key, _option_hint(name, owner))
+            return Problem(message, place.key, _option_hint(name, model_at(place.path[:-1], model)))
         case "unknown_choice":
             message = f"unknown {context['kind']} {described(context['name'])}"
-            return Problem(message, place.key, _choice_hint(context["name"], context["known"]))
+            return Problem(message, place.word, _choice_hint(context["name"], context["known"]))
         case "not_one_key":
-            return Problem(detail["msg"], place.key, _indentation_hint(place.node.value, context["known"]))
+            return Problem(detail["msg"], place.node.mark, _indentation_hint(place.node.value, context["known"]))
         case "value_error":
             return Problem(str(context["error"]), culprit(root, place.path))
         case _:
             return _unsuitable(details, place)
 
 
-def _owner(location: Path) -> str:
+def _owner(location: Location) -> str:
     """Return what the last step of a location belongs to."""
     return str(location[-2]) if len(location) > 1 else "the configuration"
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from cnnbp.config.options import Candidate, behind
 from cnnbp.config.problems import Mark, Problem, Source, described, shortened
 from cnnbp.config.tree import Entry, Node
-from cnnbp.config.yaml_text import TextError, read_yaml, source_of
+from cnnbp.config.yaml_text import DEEPEST, TextError, read_yaml, source_of
 from cnnbp.spelling import OneOf
 
 Steps = Sequence[tuple[str, Mark]]  # the words of `train.epochs`, and where each stands
@@ -23,7 +23,7 @@ def overridden(root: Node, text: str, model: type[BaseModel], problems: list[Pro
     source = source_of(text, f"override {shortened(text)}", is_file=False)
     key, equals, value = text.partition("=")
     try:
-        if not equals or not all(key.split(".")):
+        if not equals or not all(key.split(".")) or key.count(".") > DEEPEST:
             raise TextError("an override is written key=value, as train.epochs=3", Mark(source, 0, 0, len(text)))
         return _with(root, _steps(key, source), _value(key, value, source, problems), (model,))
     except TextError as error:
@@ -59,7 +59,7 @@ def _with_item(node: Node, items: tuple[Node, ...], steps: Steps, value: Node, c
     (word, mark), *rest = steps
     position = int(word) if word.isascii() and word.isdecimal() and len(word) < 10 else len(items)
     if position >= len(items):
-        raise TextError(f"{described(word)} is not one of the positions 0…{len(items) - 1}", mark)
+        raise TextError(f"{described(word)} is not a position: the list has {len(items)} entries, from 0 on", mark)
     changed = _with(items[position], rest, value, candidates)
     return replace(node, value=(*items[:position], changed, *items[position + 1 :]))
 

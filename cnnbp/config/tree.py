@@ -8,7 +8,7 @@ from cnnbp.config.problems import Mark
 from cnnbp.config.scalars import Scalar
 
 Step = int | str
-Path = tuple[Step, ...]
+Location = tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,27 @@ class Place:
     `is_exact` tells whether the location's last step was found; in the middle, steps are passed over.
     """
 
-    path: Path
+    path: Location
     node: Node
     key: Mark
     is_exact: bool
 
+    @property
+    def word(self) -> Mark:
+        """Where a choice's name stands: the only key of its value, or its value."""
+        return _only_key(self.node)
+
 
 def find(root: Node, location: Sequence[Step]) -> Place:
     """Follow a location through the text; steps that lead nowhere are passed over."""
-    path: Path = ()
+    path: Location = ()
     node, key, is_exact = root, root.mark, True
     for step in location:
         if isinstance(node.value, Mapping) and isinstance(step, str) and step in node.value:
             key, node = node.value[step].key, node.value[step].node
         elif isinstance(node.value, tuple) and isinstance(step, int) and step < len(node.value):
             node = node.value[step]
-            key = _first_key(node)
+            key = _only_key(node)
         else:
             is_exact = False
             continue
@@ -79,8 +84,7 @@ def culprit(root: Node, location: Sequence[Step]) -> Mark:
     return _override_in(place.node) or place.key
 
 
-def _first_key(node: Node) -> Mark:
-    """Return where a list's item names itself: its only key's place, or its own."""
+def _only_key(node: Node) -> Mark:
     if isinstance(node.value, Mapping) and len(node.value) == 1:
         return next(iter(node.value.values())).key
     return node.mark

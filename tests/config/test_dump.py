@@ -1,0 +1,101 @@
+import pytest
+import yaml
+
+from cnnbp.config import dump_config, load_config, parse_config
+from cnnbp.config.dump import yaml_word
+from cnnbp.layers import LAYERS
+from tests.config.texts import changed, right
+
+OPTIONS = {
+    "conv2d": "{filters: 4, kernel: [3, 1], stride: 2, pad: [1, 0], dilation: [1, 2], bias: false, init: he}",
+    "dense": "{units: 3, init: zeros}",
+    "maxpool2d": "{kernel: 2, stride: [1, 2], pad: same}",
+    "avgpool2d": "{kernel: 3, pad: 1, count_include_pad: true}",
+    "leaky_relu": "{slope: 1e-3}",
+    "elu": "{alpha: 2}",
+    "batchnorm": "{eps: 1e-20, momentum: 1}",
+    "dropout": "{p: 0.1, name: d}",
+}
+
+
+def reread(config):
+    return parse_config(dump_config(config), "/somewhere/else/c.yaml")
+
+
+@pytest.mark.parametrize("layer", [layer.type for layer in LAYERS])
+def test_every_layer_is_read_back_as_it_was(layer):
+    written = f"- {layer}: {OPTIONS.get(layer, '{}')}"
+    dense = "flatten\n  - " if layer == "dense" else ""
+    config = right("- relu", written.replace("- ", f"- {dense}", 1))
+    assert reread(config) == config
+
+
+def test_a_whole_configuration_is_read_back_as_it_was(tmp_path):
+    config = right(
+        "seed: 0",
+        "seed: 9223372036854775807",
+        "data={path: images, normalize: auto, augment: [{shift: 1}, {flip: horizontal}], background: [1, 2, 3]}",
+        "train={optimizer: {sgd: {momentum: 0.9}}, schedule: {step: {every: 3}}, early_stopping: {}, clip_norm: 1e-9}",
+        "layers.1={residual: {name: r, layers: [relu, {batchnorm: }], shortcut: [tanh]}}",
+        "loss={cross_entropy: {class_weights: balanced}}",
+    )
+    assert reread(config) == config
+    assert reread(config).network.nodes == config.network.nodes
+
+
+def test_every_option_is_written_out_so_that_defaults_may_change():
+    text = dump_config(right())
+    assert "- conv2d: {filters: 4, kernel: 3, stride: 1, pad: 0, dilation: 1, groups: 1, bias: true}\n" in text
+    assert "- relu\n" in text
+    assert "    adam: {lr: 0.001, weight_decay: 0.0, beta1: 0.9, beta2: 0.999, eps: 1.0e-08}\n" in text
+
+
+def test_overrides_are_part_of_what_is_written():
+    assert reread(right("", "", "train.epochs=77")).train.epochs == 77
+
+
+def test_the_data_folder_is_found_from_anywhere(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(changed("seed: 0", "data: {path: images}"))
+    assert reread(load_config(file)).data.path == tmp_path / "images"
+
+
+@pytest.mark.parametrize(
+    "name", ["1e-3", "010", "0o7", "yes", "null", "1_000", "-", "---", "12", "0x1F", "é名", "9" * 40]
+)
+def test_names_that_look_like_something_else_stay_names(name):
+    config = right("- relu", f"- relu: {{name: '{name}'}}")
+    assert reread(config).layers[1].name == name
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "a b",
+        "a: b",
+        "a #b",
+        "'",
+        '"',
+        "\\",
+        "{a}",
+        "*a",
+        "!a",
+        "a\nb",
+        "a\x1bb",
+        "ünï",
+        "名",
+        "𝒙",
+        "- a",
+        "%",
+        "~",
+        "1e3",
+    ],
+)
+def test_any_folder_name_is_read_back(folder, tmp_path):
+    config = right().with_data(tmp_path / folder)
+    assert reread(config) == config
+    assert yaml.safe_load(f"[{yaml_word(folder)}]") == [folder]
+
+
+def test_what_is_written_is_the_same_each_time():
+    assert dump_config(reread(right())) == dump_config(right())
