@@ -120,7 +120,9 @@ class Parameter:
     def moved(self, step: Array, forward: Forward, arena: Arena) -> Stack:
         computation, node = self.computation, self.node
         alone = Stack({}, computation.one_copy, np.zeros(1, bool))
-        params = {**computation.params[node.name], self.tensor: self.theta + step}
+        dtype = np.result_type(self.theta, step)  # all of the layer's parameters alike: none may cast the others back
+        params = {name: theta.astype(dtype) for name, theta in computation.params[node.name].items()}
+        params[self.tensor] += step
         y, crossed = computation.run(node, computation.input(node), params, alone, forward, arena)
         return Stack({node.index: y}, alone.columns, crossed)
 
@@ -130,10 +132,12 @@ class Parameter:
         seen = shortcut(self.node, self.tensor, self.computation.input(self.node))
         if seen is None:
             return None
-        entries = sample(self.theta.shape, CROSS_CHECKED, seed=0)
-        shifts = np.ones((len(entries), 1))
-        quick = self._shifted_channels(seen, entries, shifts).values[self.node.index]
-        plain = self._one_by_one(entries, shifts, follow_branches, Arena()).values[self.node.index]
+        quick, step = self.computation.values[self.node.index].copy(), np.zeros(self.theta.shape)
+        for entry in sample(self.theta.shape, CROSS_CHECKED, seed=0).tolist():
+            step.reshape(-1)[entry] = 1
+            channel, change = seen(entry)
+            quick[channel] += change
+        plain = self.moved(step, follow_branches, Arena()).values[self.node.index]
         return seen if np.allclose(quick, plain, rtol=0, atol=1e-12 * np.abs(plain).max()) else None
 
     def _shifted_channels(self, seen: Seen, entries: Array, shifts: Array) -> Stack:

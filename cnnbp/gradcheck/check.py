@@ -1,19 +1,19 @@
 """The gradient check of a whole network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.endtoend import network_claims
-from cnnbp.gradcheck.examination import Examination, examination
+from cnnbp.gradcheck.examination import Finding, examinations, run_all
 from cnnbp.gradcheck.layerwise import LayerCase, layer_cases, loss_cases
 from cnnbp.gradcheck.results import GradcheckReport, LayerResult, TensorResult, tensor_result
 from cnnbp.gradcheck.workers import Workers
 from cnnbp.losses import Loss
-from cnnbp.network import Network
+from cnnbp.network import Network, Node
 from cnnbp.parameters import Parameters, Tensors
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
@@ -39,16 +39,25 @@ def check_network(
     """
     start = perf_counter()
     params, x = params.astype(np.float64), x.astype(np.float64)
-    cases = [case for node in network.nodes for case in layer_cases(node, params[node.name], state, seed)]
-    cases += loss_cases(loss, network.output_shape[0], seed)
-    alone = [(case, [examination(claim, entries, seed) for claim in case.claims]) for case in cases]
-    whole = [examination(claim, entries, seed) for claim in network_claims(network, loss, params, state, x, labels)]
-    everything = [*whole, *(e for _, examinations in alone for e in examinations)]
     with Workers(threads) as workers:
-        counter = _Counter(progress, sum(len(e.entries) for e in everything))
-        layers = _merged([_layer_result(case, examinations, workers, counter) for case, examinations in alone])
-        tensors = [tensor_result(e.run(workers, counter.advance), e.claim.name) for e in whole]
+        cases = _cases(network, loss, params, state, seed, workers)
+        whole = network_claims(network, loss, params, state, x, labels)
+        planned = examinations([*(claim for case in cases for claim in case.claims), *whole], entries, seed)
+        counter = _Counter(progress, sum(len(examination.entries) for examination in planned))
+        findings = iter(run_all(planned, workers, counter.advance))
+    layers = _merged([_layer_result(case, findings) for case in cases])
+    tensors = [tensor_result(finding, finding.claim.name) for finding in findings]
     return GradcheckReport(tuple(tensors), tuple(layers), (), perf_counter() - start)
+
+
+def _cases(
+    network: Network, loss: Loss, params: Parameters, state: Tensors, seed: int, workers: Workers
+) -> list[LayerCase]:
+    def cases_of(node: Node, arena: Arena) -> list[LayerCase]:
+        return list(layer_cases(node, params[node.name], state, seed))
+
+    cases = [case for cases in workers.map(cases_of, network.nodes) for case in cases]
+    return [*cases, *loss_cases(loss, network.output_shape[0], seed)]
 
 
 @dataclass
@@ -62,8 +71,9 @@ class _Counter:
         self.progress(self.done, self.total)
 
 
-def _layer_result(case: LayerCase, examinations: list[Examination], workers: Workers, counter: _Counter) -> LayerResult:
-    tensors = [tensor_result(e.run(workers, counter.advance), e.claim.name.rpartition(".")[2]) for e in examinations]
+def _layer_result(case: LayerCase, findings: Iterator[Finding]) -> LayerResult:
+    """Take as many findings as the layer has claims."""
+    tensors = [tensor_result(next(findings), claim.name.rpartition(".")[2]) for claim in case.claims]
     return LayerResult(case.name, case.type, tuple(tensors), case.problems)
 
 

@@ -15,6 +15,7 @@ STACK_BYTES = (
     16 << 20
 )  # of the widest layer, for copies evaluated together: more spill from the caches, fewer mean more calls
 LARGEST_STACK = 1024
+NUMBER_WORK = 24  # multiply-adds of a matrix product in the time that a layer takes to handle a number
 
 
 class Claim(Protocol):
@@ -36,6 +37,11 @@ class Claim(Protocol):
     @property
     def gradient(self) -> Array:
         """What backward returned."""
+        ...
+
+    @property
+    def may_be_affine(self) -> bool:
+        """Whether it is worth finding out if the scalar is affine in theta."""
         ...
 
     @property
@@ -79,6 +85,10 @@ class LayerClaim:
     def theta(self) -> Array:
         return self.argument.theta
 
+    @property
+    def may_be_affine(self) -> bool:
+        return self.argument.computation.head.is_linear
+
     @cached_property
     def copies(self) -> int:
         widest = max((values_in_use(node) for node in self.argument.reached), default=1)
@@ -88,7 +98,7 @@ class LayerClaim:
     @property
     def work(self) -> int:
         per_image = sum(
-            node.layer.macs(node.input_shapes[0]) + 8 * values_in_use(node) for node in self.argument.reached
+            node.layer.macs(node.input_shapes[0]) + NUMBER_WORK * values_in_use(node) for node in self.argument.reached
         )
         return max(per_image * self.argument.images_per_copy, 1)
 

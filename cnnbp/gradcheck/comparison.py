@@ -6,7 +6,6 @@ from enum import IntEnum
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.claims import Claim
 from cnnbp.gradcheck.numeric import Probe
 
 DECISIVE = 1e-5  # a bound below this share of an entry's size decides
@@ -83,10 +82,12 @@ def _judge(analytic: Array, exact: Array, size: Array) -> Array:
     )
 
 
-def compare_along(probe: Probe, direction: Array) -> Direction:
-    """Judge the whole tensor at once, by the complex step along a direction."""
-    claim: Claim = probe.claim
-    analytic, exact = float((claim.gradient * direction).sum()), probe.complex_step_along(direction)
-    size = max(abs(exact), float(np.linalg.norm(claim.gradient)))
+def compare_along(probe: Probe) -> Direction | None:
+    """Judge the whole tensor at once, by the complex step along a random direction; None where that cannot be done."""
+    exact = probe.complex_step_along_direction
+    if exact is None:
+        return None
+    analytic = float((probe.claim.gradient * probe.direction).sum())
+    size = max(abs(exact), float(np.linalg.norm(probe.claim.gradient)))
     verdict = Verdict(int(_judge(np.array(analytic), np.array(exact), np.array(size))))
     return Direction(analytic, exact, verdict)

@@ -12,8 +12,9 @@ import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.heads import Head
-from cnnbp.layers import Context, PiecewiseLayer
+from cnnbp.layers import Context, Layer, PiecewiseLayer
 from cnnbp.layers.base import Params
+from cnnbp.layers.batchnorm import BatchNorm
 from cnnbp.layers.dropout import Dropout
 from cnnbp.network import Node
 from cnnbp.parameters import Tensors
@@ -116,9 +117,18 @@ class Computation:
             hold = hold_branches if isinstance(node.layer, Dropout) else forward  # a mask stays as it was drawn
             y, left = hold(node.layer, params, x, stack.take(self.branches[node.index]), ctx)
             return y, np.any(left.reshape(-1, left.shape[-1]), axis=0).reshape(copies, -1).any(axis=1)
-        if node.is_coupled:  # every copy is a batch of its own
-            batches = np.split(x, copies, axis=-1)
-            y = np.concatenate([node.layer.forward(params, batch, ctx)[0] for batch in batches], axis=-1)
-        else:
-            y, _ = node.layer.forward(params, x, ctx)
+        if node.is_coupled:
+            return forward_of_batches(node.layer, params, x, copies, ctx), np.zeros(copies, bool)
+        y, _ = node.layer.forward(params, x, ctx)
         return y, np.zeros(copies, bool)
+
+
+def forward_of_batches(layer: Layer, params: Params, x: Array, copies: int, ctx: Context) -> Array:
+    """Run a layer that couples images on stacked x (C, …, copies·M), each copy a batch of its own."""
+    if not isinstance(layer, BatchNorm) or copies == 1:
+        return np.concatenate([layer.forward(params, batch, ctx)[0] for batch in np.split(x, copies, axis=-1)], axis=-1)
+    shape, C, M = x.shape, len(x), x.shape[-1] // copies
+    channels = x.reshape(C, -1, copies, M).swapaxes(1, 2).reshape(C * copies, -1, M)  # each copy has its own channels
+    params = {name: np.repeat(theta, copies) for name, theta in params.items()}
+    y, _ = layer.forward(params, channels, ctx)
+    return y.reshape(C, copies, -1, M).swapaxes(1, 2).reshape(shape)

@@ -13,6 +13,11 @@ from cnnbp.losses import Loss
 class Head(Protocol):
     """Turns an output into parts. Two evaluations are subtracted part by part and only then summed: less cancels."""
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether the scalar is linear in the output."""
+        ...
+
     def parts(self, y: Array, columns: Array) -> Array:
         """Return the parts (P, columns) of an output (…, columns); column j is the base point's image `columns[j]`."""
         ...
@@ -29,6 +34,8 @@ class LossHead:
     loss: Loss
     labels: Array
     logits: Array
+
+    is_linear = False
 
     def parts(self, y: Array, columns: Array) -> Array:
         losses, _ = self.loss.forward(y, self.labels[columns])
@@ -49,6 +56,8 @@ class InnerProductHead:
 
     upstream: Array
     y: Array
+
+    is_linear = True
 
     def parts(self, y: Array, columns: Array) -> Array:
         return (y * np.take(self.upstream, columns, axis=-1)).reshape(-1, len(columns))

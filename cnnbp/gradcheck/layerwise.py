@@ -1,7 +1,8 @@
 """Each layer alone: claims about ∂⟨g, F(x, θ)⟩ for a random upstream gradient g, and about the loss by its logits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from operator import ne
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from cnnbp.parameters import Tensors
 
 IMAGES = 5  # in a batch for a layer alone; no kernel or pool is likely to be this number, so a stray 1/M shows as such
 LARGEST_INTEGER = 2
+WINDOWS = 5  # that a cropped map has room for beside the first, each way
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ class LayerCase:
 def layer_cases(node: Node, params: Params, state: Tensors, seed: int) -> Iterator[LayerCase]:
     """Yield a node's claims on noise, with jittered parameters, and on small integers, which bring ties."""
     rng = np.random.default_rng([seed, node.index])
-    yield _case(node, _jittered(node, params, rng), state, _noise(node.input_shapes, rng), seed)
-    small = _on_small_maps(node)
+    cropped = _resized(node, _cropped)
+    yield _case(cropped, _jittered(node, params, rng), state, _noise(cropped.input_shapes, rng), seed)
+    small = _resized(node, _smallest)
     yield _case(small, params, state, _integers(small.input_shapes, rng), seed)
 
 
@@ -92,22 +95,32 @@ def _integers(shapes: tuple[Shape, ...], rng: np.random.Generator) -> tuple[Arra
     return tuple(rng.integers(-LARGEST_INTEGER, high, (*shape, IMAGES)).astype(float) for shape in shapes)
 
 
-def _on_small_maps(node: Node) -> Node:
-    """Return the node over small maps of unequal sides, where the layer takes them: rows and columns differ."""
-    shapes = tuple(_small(node.layer, shape) for shape in node.input_shapes)
-    if any(
-        node.layer.parameters(small) != node.layer.parameters(shape)
-        for small, shape in zip(shapes, node.input_shapes, strict=True)
-    ):
+def _resized(node: Node, resize: Callable[[Layer, Shape], Shape]) -> Node:
+    """Return the node over maps of other sides, where its parameters do not depend on them."""
+    shapes = tuple(resize(node.layer, shape) if len(shape) == 3 else shape for shape in node.input_shapes)
+    if any(map(ne, map(node.layer.parameters, shapes), map(node.layer.parameters, node.input_shapes))):
         return node
     return replace(node, input_shapes=shapes, output_shape=node.layer.output_shape(*shapes))
 
 
-def _small(layer: Layer, shape: Shape) -> Shape:
-    if len(shape) != 3:
-        return shape
+def _cropped(layer: Layer, shape: Shape) -> Shape:
+    """Leave out the middle of large maps, which teaches nothing new; sides keep their remainder by the stride."""
+    return shape[0], *(
+        n - max(0, n - reach - WINDOWS * stride) // stride * stride
+        for n, (reach, stride) in zip(shape[1:], _steps(layer, shape), strict=True)
+    )
+
+
+def _smallest(layer: Layer, shape: Shape) -> Shape:
+    """Take room for 3×4 windows: rows and columns cannot be mixed up."""
+    return shape[0], *(
+        reach + more * stride for more, (reach, stride) in zip((2, 3), _steps(layer, shape), strict=True)
+    )
+
+
+def _steps(layer: Layer, shape: Shape) -> list[tuple[int, int]]:
+    """Return how far a window reaches and steps, vertically and horizontally."""
     window = layer.window(shape)
     if window is None:
-        return shape[0], 3, 4
-    height, width = (d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True))
-    return shape[0], height + 2 * window.stride[0], width + 3 * window.stride[1]  # 3×4 windows
+        return [(1, 1), (1, 1)]
+    return [(d * (k - 1) + 1, s) for k, d, s in zip(window.kernel, window.dilation, window.stride, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.layers import Context
+from cnnbp.layers.batchnorm import BatchNorm
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.dense import Dense
 from cnnbp.layers.windows import padded, places
@@ -21,11 +22,21 @@ def shortcut(node: Node, tensor: str, x: Array) -> Seen | None:
     """Return how y follows the entries of a tensor, given the node's input; None where only a plain forward knows."""
     if isinstance(node.layer, Dense | Conv2d) and tensor == "b":
         return lambda entry: (entry, np.ones(1))
+    if isinstance(node.layer, BatchNorm):
+        return _normalised(node.layer, tensor, x)
     if isinstance(node.layer, Dense):
         return lambda entry: (entry // len(x), x[entry % len(x)])
     if isinstance(node.layer, Conv2d):
         return _kernel_places(node, node.layer, x)
     return None
+
+
+def _normalised(layer: BatchNorm, tensor: str, x: Array) -> Seen:
+    if tensor == "beta":
+        return lambda entry: (entry, np.ones(1))
+    C = len(x)
+    xhat, _ = layer.forward({"gamma": np.ones(C), "beta": np.zeros(C)}, x, Context(training=True))
+    return lambda entry: (entry, xhat[entry])
 
 
 def _kernel_places(node: Node, layer: Conv2d, x: Array) -> Seen:

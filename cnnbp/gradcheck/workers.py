@@ -42,3 +42,7 @@ class Workers:
             return result
 
         return map(run, work) if self.threads == 1 or len(work) == 1 else self._pool.map(run, work)
+
+    def alone(self) -> "Workers":
+        """Return a single worker for what is already one piece of many."""
+        return Workers(1)
