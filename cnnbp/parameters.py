@@ -39,6 +39,10 @@ class Layout:
                 start += prod(shape)
         return views
 
+    def empty(self, dtype: DTypeLike) -> "Parameters":
+        """Return parameters that are yet to be written."""
+        return Parameters(self, np.empty(self.size, dtype))
+
     def zeros(self, dtype: DTypeLike) -> "Parameters":
         """Return parameters that are all 0."""
         return Parameters(self, np.zeros(self.size, dtype))

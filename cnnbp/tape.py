@@ -26,10 +26,12 @@ class Tape:
         training: bool = True,
         keep_everything: bool = False,
         stream: tuple[int, int, int] = (0, 0, 0),
+        unpacked: int = 0,
     ) -> None:
         """`stream` is (seed, step, micro-batch); `keep_everything` forbids layers to work in place."""
         self.network, self.params, self.state = network, params, state
         self.arena, self.training, self.keep_everything, self.stream = arena, training, keep_everything, stream
+        self.unpacked = unpacked
         count = len(network.nodes) + 1
         self.values: list[Any] = [None] * count
         self.caches: list[Any] = [None] * count
@@ -42,6 +44,7 @@ class Tape:
         seed, step, micro_batch = self.stream
         return Context(
             arena=self.arena,
+            unpacked=self.unpacked,
             training=self.training,
             wants_dx=self.keep_everything or node.inputs != (INPUT,),
             may_overwrite=reusable and not self.keep_everything,
@@ -66,7 +69,9 @@ class Tape:
         """Run the nodes in reverse from the gradient of the last one's output, and write ∂L/∂θ into `gradient`."""
         for node in reversed(nodes):
             cache, dy = self.caches[node.index], self.gradients[node.index]
-            dx, tensors = node.layer.backward(self.params[node.name], cache, dy, self.context(node, backward=True))
+            context = self.context(node, backward=True)
+            context.accumulators = gradient[node.name]
+            dx, tensors = node.layer.backward(self.params[node.name], cache, dy, context)
             self._write(node, tensors, gradient)
             self._pass_on(node, dx)
 
@@ -97,7 +102,9 @@ class Tape:
 
     def _write(self, node: Node, tensors: dict[str, Array], gradient: Parameters) -> None:
         for name, array in tensors.items():
-            gradient[node.name][name][...] = array
+            accumulator = gradient[node.name][name]
+            if array is not accumulator:
+                accumulator[...] = array
 
     def _pass_on(self, node: Node, dx: Any) -> None:
         """Give each value that the node read its gradient; a value that is read twice has them added."""

@@ -62,10 +62,11 @@ class Context:
 
     arena: Arena = field(default_factory=Arena)
     training: bool = False
-    keep_cache: bool = True  # False: no backward will follow
+    unpacked: int = 0  # a product of at most so many multiplications is done without packing its operands
     wants_dx: bool = True  # False for the first layer: nobody reads the gradient of the images
     may_overwrite: bool = False  # whether x (forward) or dy (backward) is free to be reused for the result
     state: Params = field(default_factory=dict)
+    accumulators: Params = field(default_factory=dict)  # memory for ∂L/∂θ, by name, where backward may write it
     stream: tuple[int, ...] = ()  # (seed, step, node, micro-batch): equal keys, equal random numbers
 
     def empty(self, shape: Shape, dtype: DTypeLike) -> Array:
@@ -77,6 +78,10 @@ class Context:
         array = self.arena.empty(shape, dtype)
         array.fill(0)
         return array
+
+    def accumulator(self, name: str, like: Array) -> Array:
+        """Return uninitialised memory for the gradient of a parameter."""
+        return self.accumulators[name] if name in self.accumulators else np.empty(like.shape, like.dtype)
 
     def random(self) -> np.random.Generator:
         """Return this node's own random stream, at its beginning."""

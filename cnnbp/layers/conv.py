@@ -9,8 +9,9 @@ from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params, Window
 from cnnbp.layers.initialisers import Initialiser
+from cnnbp.layers.kernels import kernel_for
 from cnnbp.layers.operators import Operator
-from cnnbp.layers.windows import Pad, Size, col2im, im2col, output_size, resolve_padding
+from cnnbp.layers.windows import Pad, Size, output_size, resolve_padding
 
 
 class Conv2d(Layer):
@@ -69,30 +70,21 @@ class Conv2d(Layer):
         inputs = ("x", "W", "b") if self.bias else ("x", "W")
         return (Operator("Conv", inputs, {**self.window(input_shape).onnx_attributes(), "group": self.groups}),)
 
-    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Shape]]:
-        F, OH, OW = self.output_shape(x.shape[:-1])
-        G, M, W = self.groups, x.shape[-1], params["W"]
-        cols = im2col(x, self.window(x.shape[:-1]), (OH, OW), ctx)  # (C, kH, kW, OH, OW, M)
-        y = ctx.empty((F, OH, OW, M), np.result_type(W, x))
-        np.matmul(W.reshape(G, F // G, -1), cols.reshape(G, W[0].size, -1), out=y.reshape(G, F // G, -1))
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
+        W, window = params["W"], self.window(x.shape[:-1])
+        y = ctx.empty((*self.output_shape(x.shape[:-1]), x.shape[-1]), np.result_type(W, x))
+        kernel_for(window, self.groups, y.shape).correlate(W, x, window, y, ctx)
         if self.bias:
             y += params["b"][:, None, None, None]
-        return y, (cols, x.shape[:-1])
+        return y, x
 
-    def backward(
-        self, params: Params, cache: tuple[Array, Shape], dy: Array, ctx: Context
-    ) -> tuple[Array | None, Gradients]:
-        cols, input_shape = cache
-        G, F, W = self.groups, self.filters, params["W"]
-        dz = dy.reshape(G, F // G, -1)  # (G, F/G, OH·OW·M)
-        windows = cols.reshape(G, W[0].size, -1)  # (G, C/G·kH·kW, OH·OW·M)
-        gradients = {"W": (dz @ windows.transpose(0, 2, 1)).reshape(W.shape)}
+    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array | None, Gradients]:
+        x, window = cache, self.window(cache.shape[:-1])
+        dx = ctx.empty(x.shape, dy.dtype) if ctx.wants_dx else None
+        gradients = {"W": kernel_for(window, self.groups, dy.shape).gradients(params["W"], x, dy, window, dx, ctx)}
         if self.bias:
-            gradients["b"] = dy.reshape(F, -1).sum(axis=1)
-        if not ctx.wants_dx:
-            return None, gradients
-        dcols = np.matmul(W.reshape(G, F // G, -1).transpose(0, 2, 1), dz, out=ctx.empty(windows.shape, dy.dtype))
-        return col2im(dcols.reshape(cols.shape), self.window(input_shape), input_shape, ctx), gradients
+            gradients["b"] = dy.reshape(len(dy), -1).sum(axis=1)
+        return dx, gradients
 
 
 def require_feature_map(layer: Layer, input_shape: Shape) -> None:

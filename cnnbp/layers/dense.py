@@ -8,6 +8,7 @@ from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params
 from cnnbp.layers.initialisers import Initialiser
 from cnnbp.layers.operators import Operator
+from cnnbp.layers.products import multiply, multiply_transposed
 
 
 class Dense(Layer):
@@ -45,17 +46,21 @@ class Dense(Layer):
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         W = params["W"]
-        y = np.matmul(W, x, out=ctx.empty((self.units, x.shape[-1]), np.result_type(W, x)))
+        y = ctx.empty((self.units, x.shape[-1]), np.result_type(W, x))
+        multiply(W, x, y, ctx)
         if self.bias:
             y += params["b"][:, None]
         return y, x
 
     def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array | None, Gradients]:
-        x = cache
-        gradients = {"W": dy @ x.T}  # (units, features): Σ over the M images
+        x, W = cache, params["W"]
+        dW = ctx.accumulator("W", W)  # (units, features): Σ over the M images
+        multiply_transposed(dy, x, dW, ctx)
+        gradients = {"W": dW}
         if self.bias:
             gradients["b"] = dy.sum(axis=1)
         if not ctx.wants_dx:
             return None, gradients
-        dx = np.matmul(params["W"].T, dy, out=ctx.empty(x.shape, dy.dtype))  # (features, M)
+        dx = ctx.empty(x.shape, dy.dtype)  # (features, M)
+        multiply(W.T, dy, dx, ctx)
         return dx, gradients

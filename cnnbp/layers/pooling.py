@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from cnnbp.arrays import Array, Shape
+from cnnbp.layers import pairs
 from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer, Window
 from cnnbp.layers.conv import require_feature_map
 from cnnbp.layers.operators import Operator
@@ -55,6 +56,9 @@ class MaxPool2d(_Pool, PiecewiseLayer):
         window, (C, OH, OW) = self.window(x.shape[:-1]), self.output_shape(x.shape[:-1])
         xp = padded(x, window, ctx, fill=-inf)
         y = ctx.empty((C, OH, OW, x.shape[-1]), x.dtype)
+        if window == pairs.WINDOW:
+            pairs.maximum(xp, y, ctx)
+            return y, (xp, y, x.shape[:-1])
         y.fill(-inf)
         for _, _, view in places(xp, window, (OH, OW)):
             np.maximum(y, view, out=y)
@@ -65,6 +69,10 @@ class MaxPool2d(_Pool, PiecewiseLayer):
     ) -> tuple[Array, Gradients]:
         xp, y, input_shape = cache
         window = self.window(input_shape)
+        if window == pairs.WINDOW:
+            dx = ctx.empty(xp.shape, dy.dtype)
+            pairs.route(xp, y, dy, dx)
+            return dx, {}
         dxp = ctx.zeros(xp.shape, dy.dtype)
         free = np.ones(y.shape, bool)  # windows that have not given their gradient away yet
         for (_, _, view), (_, _, dview) in zip(

@@ -1,0 +1,97 @@
+"""The engine: a batch on threads."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from itertools import pairwise
+from types import TracebackType
+from typing import Self, TypeVar
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.engine.batch import Inference, MicroBatch, StepResult
+from cnnbp.engine.machine import available_cores, one_blas_thread, unpacked_multiplications
+from cnnbp.engine.memory import Memory
+from cnnbp.engine.passes import Pass, Segment
+from cnnbp.engine.tree import GradientSum, tree_sum
+from cnnbp.layers import CoupledLayer
+from cnnbp.losses import Loss
+from cnnbp.network import Network
+from cnnbp.parameters import Parameters, Tensors
+from cnnbp.tape import Tape, coupled
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+
+class Engine:
+    """Runs batches through a network. A context manager: inside it BLAS has one thread, which keeps the bits."""
+
+    def __init__(self, network: Network, loss: Loss, *, threads: int | None = None, seed: int = 0) -> None:
+        self.network, self.loss, self.seed = network, loss, seed
+        self.threads = threads or available_cores()
+        self.segments = _segments(network.nodes)
+        self.memory = Memory()
+        self._resources = ExitStack()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        self._resources.enter_context(one_blas_thread())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._resources.close()
+        self._pool = None
+
+    def step(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch], step: int = 0) -> StepResult:
+        """Run one training batch forward and backward; `step` keys its random streams."""
+        passes = [
+            Pass(self.network, self.loss, params, state, images, (self.seed, step, ordinal), self.memory)
+            for ordinal, images in enumerate(batch)
+        ]
+        new_state, agreed = dict(state), None
+        for segment, (meeting, *_) in pairwise(self.segments):
+            shares = self._map(partial(Pass.forward, segment=segment, agreed=agreed, meeting=meeting), passes)
+            agreed = tree_sum(shares, coupled(meeting).combine)
+            new_state[meeting.name] = coupled(meeting).updated_state(state[meeting.name], agreed)
+        total = GradientSum(len(passes), self.memory)
+        size = sum(len(images.labels) for images in batch)
+        sums = self._map(partial(Pass.turn, segment=self.segments[-1], agreed=agreed, size=size, total=total), passes)
+        for segment, (meeting, *_) in reversed(list(pairwise(self.segments))):
+            agreed = tree_sum(sums, np.add)
+            back = partial(Pass.backward, segment=segment, agreed=agreed, meeting=meeting, total=total)
+            sums = self._map(back, passes)
+        losses = np.concatenate([p.losses for p in passes])
+        return StepResult(losses, sum(p.correct for p in passes), total.total, new_state)
+
+    def infer(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch]) -> Inference:
+        """Run images through the network as it is used after training: running statistics, no dropout."""
+        results = self._map(partial(self._infer, params, state), batch)
+        logits = np.concatenate([logits for logits, _ in results], axis=1)
+        return Inference(logits, np.concatenate([losses for _, losses in results]))
+
+    def _infer(self, params: Parameters, state: Tensors, images: MicroBatch) -> tuple[Array, Array]:
+        arena, unpacked = self.memory.take_arena(), unpacked_multiplications()
+        tape = Tape(self.network, params, state, images.x, arena, training=False, unpacked=unpacked)
+        logits = tape.forward(self.network.nodes).copy()
+        self.memory.return_arena(arena)
+        losses, _ = self.loss.forward(logits, images.labels)
+        return logits, losses
+
+    def _map(self, function: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
+        """Apply the function to each piece, on threads where there are several; results in the order of the pieces."""
+        if len(work) == 1 or self.threads == 1:
+            return [function(piece) for piece in work]
+        if self._pool is None:
+            self._pool = self._resources.enter_context(ThreadPoolExecutor(self.threads, "cnnbp"))
+        return list(self._pool.map(function, work))
+
+
+def _segments(nodes: Segment) -> tuple[Segment, ...]:
+    """Cut before each coupled node: every segment but the first begins with one."""
+    cuts = [0, *(node.index for node in nodes if isinstance(node.layer, CoupledLayer)), len(nodes)]
+    return tuple(nodes[start:end] for start, end in pairwise(cuts))

@@ -1,0 +1,30 @@
+"""What the engine asks of the machine: its cores, and how its BLAS library works."""
+
+import os
+from contextlib import AbstractContextManager
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
+
+_WITHOUT_PACKING = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # OpenBLAS kernels for AVX-512
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Return a context in which every product runs on the thread that asks for it."""
+    return _blas().limit(limits=1, user_api="blas")
+
+
+@cache
+def unpacked_multiplications() -> int:
+    """Return up to how many multiplications this BLAS library does a product without packing; 0 for never."""
+    return 10**6 if any(library.get("architecture") in _WITHOUT_PACKING for library in _blas().info()) else 0
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -1,0 +1,87 @@
+"""One micro-batch on its way through the whole network and back, segment by segment."""
+
+from functools import cached_property
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.engine.batch import MicroBatch
+from cnnbp.engine.machine import unpacked_multiplications
+from cnnbp.engine.memory import Memory
+from cnnbp.engine.tree import GradientSum
+from cnnbp.losses import Loss
+from cnnbp.network import Network, Node
+from cnnbp.parameters import Parameters, Tensors
+from cnnbp.tape import Tape
+
+Segment = tuple[Node, ...]
+
+
+class Pass:
+    """One micro-batch of a batch. `agreed` is what the last meeting point gave, None where there was none yet."""
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        params: Parameters,
+        state: Tensors,
+        images: MicroBatch,
+        stream: tuple[int, int, int],
+        memory: Memory,
+    ) -> None:
+        self.network, self.loss, self.params, self.state = network, loss, params, state
+        self.images, self.stream, self.memory = images, stream, memory
+
+    @cached_property
+    def tape(self) -> Tape:
+        """Made in the thread that comes first."""
+        return Tape(
+            self.network,
+            self.params,
+            self.state,
+            self.images.x,
+            self.memory.take_arena(),
+            stream=self.stream,
+            unpacked=unpacked_multiplications(),
+        )
+
+    @cached_property
+    def gradient(self) -> Parameters:
+        """∂L/∂θ of these images; made when backward begins."""
+        return self.memory.take_gradient(self.params)
+
+    def forward(self, segment: Segment, agreed: Array | None, meeting: Node) -> Array:
+        """Run a segment; return the share of the statistics that the meeting point behind it needs."""
+        self._run(segment, agreed)
+        return self.tape.statistics(meeting)
+
+    def turn(self, segment: Segment, agreed: Array | None, size: int, total: GradientSum) -> Array:
+        """Run the last segment, the loss, and the segment back; `size` is the whole batch's M."""
+        logits = self._run(segment, agreed)
+        self.losses, cache = self.loss.forward(logits, self.images.labels)
+        self.correct = int((self.loss.predictions(logits) == self.images.labels).sum())
+        self.tape.gradients[segment[-1].index] = self.loss.backward(cache, size)
+        return self._unwind(segment, total)
+
+    def backward(self, segment: Segment, agreed: Array, meeting: Node, total: GradientSum) -> Array:
+        """Run a segment back, once the sums of the meeting point behind it are known."""
+        self.tape.apply_gradient(meeting, agreed)
+        return self._unwind(segment, total)
+
+    def _run(self, segment: Segment, agreed: Array | None) -> Array:
+        if agreed is None:
+            return self.tape.forward(segment)
+        self.tape.apply(segment[0], agreed)
+        return self.tape.forward(segment[1:]) if len(segment) > 1 else self.tape.values[segment[0].index]
+
+    def _unwind(self, segment: Segment, total: GradientSum) -> Array:
+        """Run a segment back to its coupled node and return that node's share of sums, nothing for the first."""
+        if segment and segment[0].is_coupled:
+            self.tape.backward(segment[1:], self.gradient)
+            return self.tape.gradient_statistics(segment[0], self.gradient)
+        self.tape.backward(segment, self.gradient)
+        self.memory.return_arena(self.tape.arena)
+        del self.tape  # what did not come from the arena goes now, not at the end of the step
+        total.add(self.stream[2], self.gradient)
+        return np.empty(0)

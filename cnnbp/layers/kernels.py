@@ -1,0 +1,32 @@
+"""Which kernel a convolution runs on: the one place where that is decided, from shapes alone."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cnnbp.arrays import Array
+from cnnbp.layers import columns, rows
+from cnnbp.layers.base import Context, Window
+
+
+class Kernel(NamedTuple):
+    """A way to compute a convolution and its gradients."""
+
+    name: str
+    correlate: Callable[[Array, Array, Window, Array, Context], None]
+    gradients: Callable[[Array, Array, Array, Window, Array | None, Context], Array]
+
+
+ROWS = Kernel("rows", rows.correlate, rows.gradients)
+COLUMNS = Kernel("columns", columns.correlate, columns.gradients)
+
+_LONG_ROW = 64  # numbers: below it a product for each row is too small to be worth its call
+
+
+def kernel_for(window: Window, groups: int, output_shape: tuple[int, ...]) -> Kernel:
+    """Return the kernel for a convolution with the given window, groups and output (F, OH, OW, M)."""
+    _, _, OW, M = output_shape
+    moves_by_one = window.stride == window.dilation == (1, 1)
+    within = all(max(pad) < k for pad, k in zip(window.pad, window.kernel, strict=True))
+    if moves_by_one and within and groups == 1 and window.kernel != (1, 1) and OW * M >= _LONG_ROW:
+        return ROWS
+    return COLUMNS

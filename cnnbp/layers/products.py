@@ -1,0 +1,61 @@
+"""Matrix products cut into tiles.
+
+A BLAS library copies ("packs") both operands of a product before it multiplies them, which pays for large matrices.
+OpenBLAS on AVX-512 multiplies small ones straight from where they lie, up to F·K·N = 10⁶ multiplications, and gets
+nearer to the peak than it ever does with packing: so a large product is cut into such tiles.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.layers.base import Context
+
+_TRANSPOSED_RESULTS = 1200  # up to so many results a·bᵀ is done without packing as well
+_LANES = 16  # float32 numbers in a vector register: a tile that is no multiple of them wastes some
+_ENOUGH_ROWS, _ENOUGH_COLUMNS = 32, 64  # a larger tile is no faster
+
+
+def multiply(a: Array, b: Array, out: Array, ctx: Context) -> None:
+    """Write a·b to `out`: a (S or 1, F, K), b (S, K, N), out (S, F, N), or the same without S."""
+    (F, K), N = a.shape[-2:], b.shape[-1]
+    f, n = _tile(F, K, N, ctx.unpacked)
+    if (f, n) == (F, N):
+        np.matmul(a, b, out=out)
+        return
+    # (…, F/f, N/n, f, n); splitting an axis never copies
+    a_tiles = a.reshape(*a.shape[:-2], F // f, 1, f, K)
+    b_tiles = b.reshape(*b.shape[:-2], 1, K, N // n, n).swapaxes(-3, -2)
+    out_tiles = out.reshape(*out.shape[:-2], F // f, f, N // n, n).swapaxes(-3, -2)
+    np.matmul(a_tiles, b_tiles, out=out_tiles)
+
+
+def multiply_transposed(a: Array, b: Array, out: Array, ctx: Context) -> None:
+    """Write a·bᵀ to `out`: a (S, F, K), b (S, N, K), out (S, F, N), or the same without S."""
+    turned = b.swapaxes(-1, -2)
+    with ctx.arena.scratch():
+        if ctx.unpacked and a.shape[-2] * b.shape[-2] > _TRANSPOSED_RESULTS:
+            turned = ctx.empty(turned.shape, b.dtype)
+            np.copyto(turned, b.swapaxes(-1, -2))
+        multiply(a, turned, out, ctx)
+
+
+@cache
+def _tile(F: int, K: int, N: int, limit: int) -> tuple[int, int]:
+    """Return the (f, n) that divide F and N, stay within the limit and come nearest to what is enough."""
+    if limit >= F * K * N:
+        return F, N
+    fitting = [
+        (f, n)
+        for f in _divisors(F, min(F, _LANES))
+        for n in _divisors(N, min(N, 2 * _LANES))
+        if f * K * n <= limit and (n % _LANES == 0 or n == N)
+    ]
+    if not fitting:
+        return F, N
+    return max(fitting, key=lambda tile: (min(tile[1], _ENOUGH_COLUMNS), min(tile[0], _ENOUGH_ROWS), tile))
+
+
+def _divisors(number: int, smallest: int) -> list[int]:
+    return [d for d in range(smallest, number + 1) if number % d == 0]
