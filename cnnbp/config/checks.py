@@ -13,7 +13,6 @@ from cnnbp.layers.activations import Sigmoid
 from cnnbp.layers.reshape import Flatten
 from cnnbp.layers.residual import Residual
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy
-from cnnbp.network import Node as NetworkNode
 
 LARGEST_TENSOR = 10**10  # numbers: 40 GB in float32
 
@@ -80,18 +79,16 @@ def _spelled_out(step: Step) -> Location:
 
 
 def _activation_before_loss(config: Config) -> str | None:
-    last = _last_that_computes(config)
-    if not isinstance(last.layer, Sigmoid) or not isinstance(config.loss, BinaryCrossEntropy | CrossEntropy):
+    computing = [node for node in config.network.nodes if not isinstance(node.layer, Flatten)]
+    if not computing or not isinstance(computing[-1].layer, Sigmoid):
+        return None
+    if not isinstance(config.loss, BinaryCrossEntropy | CrossEntropy):
         return None
     own = "sigmoid" if isinstance(config.loss, BinaryCrossEntropy) else "softmax"
     return (
-        f'sigmoid "{last.name}" stands right before {config.loss.type}, which takes logits and applies {own} itself'
-        " (stable where σ is 0 or 1 to the last bit): leave the layer out"
+        f'sigmoid "{computing[-1].name}" stands right before {config.loss.type}, which takes logits and applies {own}'
+        " itself (stable where σ is 0 or 1 to the last bit): leave the layer out"
     )
-
-
-def _last_that_computes(config: Config) -> NetworkNode:
-    return next(node for node in reversed(config.network.nodes) if not isinstance(node.layer, Flatten))
 
 
 def _unsuitable_outputs(config: Config) -> str | None:

@@ -44,10 +44,16 @@ def read_yaml(text: str, source: Source, problems: list[Problem]) -> Node:
     try:
         return _Builder(source, problems, yaml.parse(text, Loader=_LOADER)).document()
     except yaml.MarkedYAMLError as error:
-        context = f" ({error.context})" if error.context else ""
         mark = _place_of(error, source)
+        if "nesting" in str(error.problem):  # the parser has a limit of its own, and looks far ahead
+            raise _too_deep(mark) from error
+        context = f" ({error.context})" if error.context else ""
         hint = "a tab: indent with spaces" if source.lines[mark.line][mark.column :].startswith("\t") else ""
         raise TextError(escaped(f"not YAML: {error.problem}{context}"), mark, hint) from error
+
+
+def _too_deep(mark: Mark) -> TextError:
+    return TextError(f"nested deeper than {DEEPEST} levels", mark)
 
 
 def _place_of(error: yaml.MarkedYAMLError, source: Source) -> Mark:
@@ -83,7 +89,7 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(str(event.anchor), mark)
         if depth > DEEPEST:
-            raise TextError(f"nested deeper than {DEEPEST} levels", mark)
+            raise _too_deep(mark)
         if event.tag is not None:
             self._report(f"tags are not allowed: {shortened(event.tag)}", mark)
         if event.anchor is not None:

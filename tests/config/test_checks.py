@@ -70,6 +70,10 @@ def test_a_sigmoid_before_mean_squared_error_or_before_another_layer_is_right():
     parse_config(text(2, ["flatten", "sigmoid", "dense: {units: 3}"], "cross_entropy"), "c.yaml")
 
 
+def test_a_network_of_nothing_but_flatten_is_read():
+    assert parse_config(text(1, ["flatten"], "binary_cross_entropy"), "c.yaml").network.output_shape == (1,)
+
+
 def test_the_last_layer_must_suit_the_loss():
     assert complaint("  - flatten\n  - dense: {units: 10}\n", "")[0] == (
         'cross_entropy needs flat outputs; "relu1" gives 4×6×6×M: end in flatten and dense'
