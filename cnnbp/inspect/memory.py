@@ -8,7 +8,7 @@ micro-batches of a batch or, where they are many, with enough of them to know wh
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from math import ceil
+from math import ceil, log2
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from cnnbp.tape import Tape
 
 DTYPE = np.float32  # what training computes in
 
+_MEASURED_STEPS = 3
 _MEASURED_MICRO_BATCHES = 32  # with half as many every thread has work, and a straight line goes on from there
 
 
@@ -66,8 +67,9 @@ def step_memory(network: Network, loss: Loss, optimizer: Optimizer, batch_size: 
     measured = min(batch_size, m * max(_MEASURED_MICRO_BATCHES, 4 * threads))
     peak = step.peak(measured)
     if measured < batch_size:
-        per_image = (peak - step.peak(measured // 2)) / (measured // 2)
-        peak += ceil(per_image * (batch_size - measured))
+        gradient = network.layout.size * np.dtype(DTYPE).itemsize  # each level of their tree lets one more wait
+        per_image = (peak - gradient - step.peak(measured // 2)) / (measured // 2)
+        peak += ceil(per_image * (batch_size - measured) + gradient * log2(batch_size / measured))
     return StepMemory(batch_size, m, threads, peak)
 
 
@@ -80,7 +82,7 @@ class _Step:
     threads: int
 
     def peak(self, images: int) -> int:
-        """Return the peak of two steps: in the second one the arenas have found their size."""
+        """Return the peak of a few steps; by the last one all memory that is used again has found its size."""
         tracemalloc.start()
         try:
             self._run(images)
@@ -94,7 +96,7 @@ class _Step:
         loss = self.loss.balanced([1] * max(2, *self.network.output_shape))
         batch = list(self._batch(images))
         with Engine(self.network, loss, threads=self.threads) as engine:
-            for count in (1, 2):
+            for count in range(1, _MEASURED_STEPS + 1):
                 result = engine.step(params, state, batch, count)
                 self.optimizer.step(params.vector, result.gradient.vector, decays, slots, lr=0.0, count=count)
                 del result

@@ -1,0 +1,80 @@
+"""The promise: what is said of a training step is within 10 % of what tracemalloc sees, above 64 MiB."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from cnnbp.engine import Engine, MicroBatch, micro_batch_size
+from cnnbp.inspect.memory import kept_memory, step_memory
+from cnnbp.layers import GELU, BatchNorm, Conv2d, Dense, Dropout, Flatten, MaxPool2d, ReLU, Residual
+from cnnbp.losses import CrossEntropy
+from cnnbp.network import Network
+from cnnbp.optimizers import SGD, Adam
+from tests.random_networks import random_network
+
+MIB = 1 << 20
+
+
+def conv(filters, *inner):
+    return [Conv2d(filters=filters, kernel=3, pad="same"), *inner, ReLU()]
+
+
+END = [Flatten(), Dense(units=10)]
+NETWORKS = {
+    "convolutions": ((3, 64, 64), [*conv(16), *conv(16), *conv(16), MaxPool2d(kernel=2), *conv(32), *END], 900),
+    "many micro-batches": ((1, 48, 48), [*conv(8), MaxPool2d(kernel=2), *conv(8), *END], 7000),
+    "batch norm": ((3, 24, 24), [*conv(16, BatchNorm()), MaxPool2d(kernel=2), *conv(32, BatchNorm()), *END], 240),
+    "parameters": ((3, 16, 16), [Flatten(), Dense(units=3000), ReLU(), Dropout(), *END[1:]], 64),
+    "residual": ((8, 80, 80), [Residual(layers=[*conv(16), *conv(8)]), GELU(), MaxPool2d(kernel=2), *END], 300),
+}
+
+
+def traced(network, optimizer, batch_size, threads):
+    """Return the most that tracemalloc sees over five training steps on noise."""
+    rng, m = np.random.default_rng(0), micro_batch_size(network, batch_size)
+    tracemalloc.start()
+    try:
+        params, state = network.initial_parameters(0), network.initial_state()
+        slots, decays = optimizer.slots(params.layout.size, params.vector.dtype), network.decays()
+        sizes = [min(m, batch_size - start) for start in range(0, batch_size, m)]
+        batch = [
+            MicroBatch(rng.random((*network.input_shape, size), np.float32), rng.integers(0, 10, size))
+            for size in sizes
+        ]
+        tracemalloc.reset_peak()
+        with Engine(network, CrossEntropy(), threads=threads) as engine:
+            for count in range(1, 6):
+                gradient = engine.step(params, state, batch, count).gradient.vector
+                optimizer.step(params.vector, gradient, decays, slots, lr=1e-3, count=count)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_memory_of_a_step_is_within_a_tenth_of_what_tracemalloc_sees(name, threads):
+    input_shape, layers, batch_size = NETWORKS[name]
+    network, optimizer = Network(input_shape, layers), Adam() if name == "parameters" else SGD()
+    seen = traced(network, optimizer, batch_size, threads)
+    assert seen > 64 * MIB, f"{seen / MIB:.0f} MiB: too small to say anything"
+    told = step_memory(network, CrossEntropy(), optimizer, batch_size, threads)
+    assert told.peak_bytes == pytest.approx(seen, rel=0.1), f"{told.peak_bytes / MIB:.1f} against {seen / MIB:.1f} MiB"
+    assert (told.batch, told.threads) == (batch_size, threads)
+
+
+def test_what_works_in_place_or_is_a_view_adds_nothing():
+    network = Network((1, 6, 6), [Conv2d(filters=2, kernel=3), ReLU(), Flatten(), Dense(units=1)])
+    convolution, relu, flatten, dense = kept_memory(network, 32)
+    assert convolution.activation == 4 * 2 * 4 * 4
+    assert (relu.activation, relu.cache, flatten.activation, flatten.cache) == (0, 0, 0, 0)
+    assert (dense.activation, dense.cache) == (4, 0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_the_layers_each_output_lies_in_memory_once(seed):
+    network = random_network(seed).network
+    for node, kept in zip(network.nodes, kept_memory(network, 4), strict=True):
+        assert kept.activation in (0, 4 * int(np.prod(node.output_shape))), node.name
+        assert kept.cache >= 0
