@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from cnnbp.data.convert import RGB, grey_level, in_mode, match_transparent_level, to_eight_bits, upright
 from cnnbp.data.fit import FITS
-from cnnbp.data.opening import muted_pillow, opened_image
+from cnnbp.data.opening import MAX_PIXELS, muted_pillow, opened_image
 
 ANIMATED = "with several frames, of which the first is used"
 RESIZED = "of another size, resized"
@@ -32,7 +32,7 @@ class ImageFormat:
     width: int
     fit: Literal["stretch", "crop", "pad"] = "stretch"
     background: int | RGB = 255
-    max_pixels: int = 25_000_000
+    max_pixels: int = MAX_PIXELS
 
     @property
     def shape(self) -> tuple[int, int, int]:

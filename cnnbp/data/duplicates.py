@@ -1,20 +1,44 @@
 """The same image in two sets: what a network learned by heart should not vouch for it."""
 
+from hashlib import blake2b
+from typing import Any, Protocol
+
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnbp.data.split import Indices
-from cnnbp.data.store import ImageSet
+
+Digests = NDArray[np.uint64]
+
+
+class Digested(Protocol):
+    """Images by name, with a digest of each one's pixels."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(N,)"""
+
+    @property
+    def digests(self) -> Digests:
+        """(N,)"""
+
+
+def digest(pixels: NDArray[Any]) -> int:
+    """Return 64 bits that two arrays share only when they are equal, shape included."""
+    content = blake2b(repr(pixels.shape).encode(), digest_size=8)
+    content.update(np.ascontiguousarray(pixels).data)
+    return int.from_bytes(content.digest(), "little")
 
 
 def find_duplicates(
-    train: ImageSet, other: ImageSet, train_indices: Indices | None = None, other_indices: Indices | None = None
+    train: Digested, other: Digested, train_indices: Indices | None = None, other_indices: Indices | None = None
 ) -> tuple[tuple[str, str], ...]:
     """Return (name in train, name in other) for each image of `other` with the decoded pixels of one in `train`.
 
     Indices narrow a set to some of its images: both sides of a validation split are in one set.
     """
-    left = np.arange(len(train)) if train_indices is None else train_indices
-    right = np.arange(len(other)) if other_indices is None else other_indices
+    left = np.arange(len(train.names)) if train_indices is None else train_indices
+    right = np.arange(len(other.names)) if other_indices is None else other_indices
     first = {int(train.digests[index]): train.names[index] for index in left[::-1]}
     digests = ((int(other.digests[index]), other.names[index]) for index in right)
     return tuple((first[digest], name) for digest, name in digests if digest in first)

@@ -30,13 +30,14 @@ class Split:
 class ImageFolder:
     """What a scan found; no image has been opened.
 
-    `splits` has "train" ("val" and "test" when the folder has them). `skipped` counts by reason what was passed over;
-    `followed` counts the links that lead out of the folder.
+    `splits` has those of "train", "val" and "test" that are there. `empty` names the class folders without images, as
+    split/class. `skipped` counts by reason what was passed over; `followed` the links that lead out of the folder.
     """
 
     root: Path
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
+    empty: tuple[str, ...]
     skipped: Mapping[str, int]
     followed: Mapping[str, int]
 
@@ -55,10 +56,17 @@ def scan_folder(root: Path, *, classes: Sequence[str] | None = None, allow_empty
         raise DataError(f"{str(root)!r} has {' and '.join(found)} but no train folder")
     names = tuple(classes if classes is not None else found["train"])
     _reject_unknown(found, names, root)
-    if not allow_empty:
-        _reject_empty(found, root)
-    splits = {split: _make_split(root, files, names) for split, files in found.items()}
-    return ImageFolder(root, names, splits, dict(walk.skipped), dict(walk.followed))
+    empty = tuple(f"{split}/{name}" for split, files in found.items() for name, images in files.items() if not images)
+    if empty and not allow_empty:
+        raise DataError(f"{str(root)!r} has {describe_empty(empty)}")
+    present = [split for split in ("train", "val", "test") if split in found]
+    splits: dict[str, Split] = {split: _make_split(root, found[split], names) for split in present}
+    return ImageFolder(root, names, splits, empty, dict(walk.skipped), dict(walk.followed))
+
+
+def describe_empty(empty: Sequence[str]) -> str:
+    """Return which class folders are without images, and what to do."""
+    return f"class folders without images: {_listed(empty)}; fill or remove them, or set data.allow_empty: true"
 
 
 def _split_folders(root: Path, walk: Walk) -> dict[str, Path]:
@@ -106,15 +114,6 @@ def _reject_unknown(found: Mapping[str, ClassFiles], classes: Sequence[str], roo
     unknown = [f"{split}/{name}" for split, files in found.items() for name in files if name not in classes]
     if unknown:
         raise DataError(f"{str(root)!r} has classes that training does not know: {_listed(unknown)}")
-
-
-def _reject_empty(found: Mapping[str, ClassFiles], root: Path) -> None:
-    empty = [f"{split}/{name}" for split, files in found.items() for name, images in files.items() if not images]
-    if empty:
-        raise DataError(
-            f"{str(root)!r} has class folders without images: {_listed(empty)}; "
-            "fill or remove them, or set data.allow_empty: true"
-        )
 
 
 def _listed(names: Sequence[str]) -> str:

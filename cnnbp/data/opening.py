@@ -39,6 +39,8 @@ _FORMATS = tuple(
     )
     if plugin.format
 )
+MAX_PIXELS = 25_000_000  # unless data.max_pixels says otherwise
+
 _LARGEST_FILE = 256 << 20  # bytes: Pillow reads a WebP whole, and a JPEG's junk byte by byte, before it knows the size
 _BYTES_PER_PIXEL = 8  # a file may be larger if this many for each of max_pixels say so: raw 16-bit RGBA
 

@@ -1,10 +1,9 @@
 """The decoded images of a split: in memory as far as the cache goes, decoded again from there on."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from math import prod
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnbp.data.decode import ImageFormat, read_image
+from cnnbp.data.duplicates import Digests, digest
 from cnnbp.data.folder import Split
 from cnnbp.data.opening import UnreadableImage, muted_pillow
 from cnnbp.data.parallel import in_chunks
@@ -28,6 +28,12 @@ class BadImage:
     reason: str
 
 
+def describe_bad_images(bad: Sequence[BadImage], total: int) -> str:
+    """Return how many of `total` images cannot be read, which, and why."""
+    lines = "\n".join(f"  {image.name!r}: {image.reason}" for image in bad)
+    return f"{len(bad)} of {total} images cannot be read (--skip-bad goes on without them):\n{lines}"
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """N images and their classes. The first K of them are in `pixels`, the others are read from their files."""
@@ -37,7 +43,7 @@ class ImageSet:
     labels: NDArray[np.intp]  # (N,)
     names: tuple[str, ...]
     files: tuple[Path, ...]
-    digests: NDArray[np.uint64]  # (N,) of the decoded pixels
+    digests: Digests  # (N,) of the decoded pixels
     bad: tuple[BadImage, ...] = ()  # left out of the N
     notes: Mapping[str, int] = field(default_factory=dict)  # what decoding had to do, and to how many images
 
@@ -62,7 +68,7 @@ class ImageSet:
 
     def _reread(self, index: int) -> NDArray[np.uint8]:
         pixels = read_image(self.files[index], self.image_format).pixels
-        if _digest(pixels) != self.digests[index]:
+        if digest(pixels) != self.digests[index]:
             raise DataError(f"{str(self.files[index])!r} changed since it was first read")
         return pixels
 
@@ -86,7 +92,7 @@ def decode_split(
             if progress:
                 progress(done)
     if decoding.bad and not skip_bad:
-        raise DataError(_bad_files(decoding.bad_images(), len(split.files)))
+        raise DataError(describe_bad_images(decoding.bad_images(), len(split.files)))
     return decoding.result()
 
 
@@ -111,7 +117,7 @@ class _Decoding:
                 self.bad[index] = BadImage(self.split.names[index], error.reason)
                 continue
             self.notes.extend(decoded.notes)
-            self.digests[index] = _digest(decoded.pixels)
+            self.digests[index] = digest(decoded.pixels)
             if index < len(self.pixels):
                 self.pixels[index] = decoded.pixels
 
@@ -139,12 +145,3 @@ class _Decoding:
         for place, index in enumerate(good if self.bad else ()):
             self.pixels[place] = self.pixels[index]
         return self.pixels[: len(good)]
-
-
-def _digest(pixels: NDArray[np.uint8]) -> np.uint64:
-    return np.frombuffer(blake2b(pixels.tobytes(), digest_size=8).digest(), np.uint64)[0]
-
-
-def _bad_files(bad: tuple[BadImage, ...], total: int) -> str:
-    lines = "\n".join(f"  {image.name!r}: {image.reason}" for image in bad)
-    return f"{len(bad)} of {total} images cannot be read (--skip-bad goes on without them):\n{lines}"

@@ -1,0 +1,177 @@
+"""Everything that is in an image folder, before any network: every image is decoded, and none is kept."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from cnnbp.data.convert import in_mode
+from cnnbp.data.decode import decoded_image
+from cnnbp.data.duplicates import Digests, digest, find_duplicates
+from cnnbp.data.folder import ImageFolder, Split, describe_empty, scan_folder
+from cnnbp.data.opening import MAX_PIXELS, UnreadableImage, muted_pillow, opened_image
+from cnnbp.data.parallel import in_chunks
+from cnnbp.data.store import BadImage
+
+Progress = Callable[[str, int, int], None]  # split, images done, images in all
+
+_WHITE = (255, 255, 255)
+_MODES = {
+    "1": "1-bit",
+    "L": "grey",
+    "LA": "grey with alpha",
+    "P": "palette",
+    "RGBA": "RGB with alpha",
+    "I": "16-bit grey",
+    "I;16": "16-bit grey",
+    "I;16B": "16-bit grey",
+}
+
+
+@dataclass(frozen=True)
+class SizeCount:
+    """How many images have a size, upright."""
+
+    width: int
+    height: int
+    images: int
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """An image folder in counts: the images that can be read, by split and class, and what else there is.
+
+    `sizes`, `modes` and `formats` begin with the most frequent. `duplicates` are pairs of images in two splits.
+    `problems` says, one by one, why training would refuse the folder.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    splits: Mapping[str, Mapping[str, int]]
+    sizes: tuple[SizeCount, ...]
+    modes: Mapping[str, int]
+    formats: Mapping[str, int]
+    notes: Mapping[str, int]
+    skipped: Mapping[str, int]
+    followed: Mapping[str, int]
+    bad: tuple[BadImage, ...]
+    duplicates: tuple[tuple[str, str], ...]
+    problems: tuple[str, ...]
+
+
+def take_inventory(
+    root: Path,
+    *,
+    skip_bad: bool = False,
+    allow_empty: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    progress: Progress | None = None,
+    threads: int = 1,
+) -> Inventory:
+    """Look at every image below `root`.
+
+    Bad images are a problem unless `skip_bad`, class folders without images unless `allow_empty`. Raises DataError for
+    a folder that has no classes or cannot be walked through.
+    """
+    folder = scan_folder(root, allow_empty=True)
+    looks = {name: _Look(split, max_pixels) for name, split in folder.splits.items()}
+    with muted_pillow():
+        for name, look in looks.items():
+            for done in look.at_all(threads):
+                if progress:
+                    progress(name, done, len(look.split.files))
+    return _inventory(folder, looks, skip_bad=skip_bad, allow_empty=allow_empty)
+
+
+@dataclass(frozen=True)
+class _Portrait:
+    """What is to be known of one image."""
+
+    size: tuple[int, int]
+    mode: str
+    format: str
+    digest: int
+    notes: frozenset[str]
+
+
+class _Look:
+    """A look at each image of a split; a set of digests, as `find_duplicates` compares them."""
+
+    def __init__(self, split: Split, max_pixels: int) -> None:
+        self.split, self.max_pixels = split, max_pixels
+        self.portraits: dict[int, _Portrait] = {}
+        self.reasons: dict[int, str] = {}
+
+    def at_all(self, threads: int) -> Iterator[int]:
+        """Decode every file; yields how many are done."""
+        with closing(in_chunks(self._at, len(self.split.files), threads)) as chunks:
+            yield from chunks
+
+    def _at(self, chunk: range) -> None:
+        for index in chunk:
+            try:
+                self.portraits[index] = _portray(self.split.files[index], self.max_pixels)
+            except UnreadableImage as error:
+                self.reasons[index] = error.reason
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.split.names[index] for index in sorted(self.portraits))
+
+    @property
+    def digests(self) -> Digests:
+        return np.array([self.portraits[index].digest for index in sorted(self.portraits)], np.uint64)
+
+    @property
+    def bad(self) -> Iterator[BadImage]:
+        return (BadImage(self.split.names[index], self.reasons[index]) for index in sorted(self.reasons))
+
+    def images_of(self, classes: Sequence[str]) -> dict[str, int]:
+        """Return how many images of each class can be read."""
+        counts = np.bincount(self.split.labels[list(self.portraits)], minlength=len(classes))
+        return dict(zip(classes, counts.tolist(), strict=True))
+
+
+def _portray(path: Path, max_pixels: int) -> _Portrait:
+    notes: set[str] = set()
+    with opened_image(path, max_pixels) as image:
+        mode = _MODES.get(image.mode, image.mode)
+        upright = decoded_image(image, _WHITE, notes.add)
+        pixels = np.asarray(in_mode("RGB", upright))
+        return _Portrait(upright.size, mode, image.format or "", digest(pixels), frozenset(notes))
+
+
+def _inventory(folder: ImageFolder, looks: Mapping[str, _Look], *, skip_bad: bool, allow_empty: bool) -> Inventory:
+    portraits = [portrait for look in looks.values() for portrait in look.portraits.values()]
+    sizes = Counter(portrait.size for portrait in portraits)
+    bad = tuple(image for look in looks.values() for image in look.bad)
+    empty = () if allow_empty else folder.empty
+    return Inventory(
+        root=folder.root,
+        classes=folder.classes,
+        splits={name: look.images_of(folder.classes) for name, look in looks.items()},
+        sizes=tuple(SizeCount(*size, images) for size, images in sizes.most_common()),
+        modes=dict(Counter(portrait.mode for portrait in portraits).most_common()),
+        formats=dict(Counter(portrait.format for portrait in portraits).most_common()),
+        notes=dict(Counter(note for portrait in portraits for note in portrait.notes).most_common()),
+        skipped=folder.skipped,
+        followed=folder.followed,
+        bad=bad,
+        duplicates=tuple(pair for two in combinations(looks.values(), 2) for pair in find_duplicates(*two)),
+        problems=tuple(_problems(folder, len(portraits), 0 if skip_bad else len(bad), empty)),
+    )
+
+
+def _problems(folder: ImageFolder, readable: int, bad: int, empty: Sequence[str]) -> Iterator[str]:
+    if len(folder.classes) < 2:
+        yield f"one class, {folder.classes[0]!r}: there is nothing to tell apart; at least 2 class folders are needed"
+    if empty:
+        yield describe_empty(empty)
+    if bad:
+        yield f"{bad} of {readable + bad} images cannot be read (--skip-bad goes on without them)"
+    elif not readable:
+        yield "no image that can be read"

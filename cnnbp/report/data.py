@@ -1,0 +1,70 @@
+"""What `cnnbp data` shows: the images of each class and split, what they are like, and what is wrong with them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from cnnbp.data.inventory import Inventory, SizeCount
+from cnnbp.data.store import BadImage
+from cnnbp.report.console import one_line
+from cnnbp.report.tables import Column, print_table
+
+_MOST_SIZES = 5
+
+
+def draw_inventory(inventory: Inventory, console: Console) -> None:
+    """Show the counts, then every image that cannot be read, and every one that is in two splits."""
+    _draw_classes(inventory, console)
+    for name, line in _lines(inventory):
+        console.print(Text.assemble((f"{name:<9}", "bold"), line), soft_wrap=True)
+    if inventory.bad:
+        console.print()
+        draw_bad_images(inventory.bad, console)
+    if inventory.duplicates:
+        console.print()
+        first, second = zip(*inventory.duplicates, strict=True)
+        columns = [Column("image", list(map(one_line, first))), Column("is also", list(map(one_line, second)))]
+        print_table(console, columns, "The same image in two splits")
+
+
+def draw_bad_images(bad: Sequence[BadImage], console: Console) -> None:
+    """Show each image that cannot be read with its reason."""
+    names, reasons = (
+        [one_line(text) for text in texts] for texts in zip(*((b.name, b.reason) for b in bad), strict=True)
+    )
+    print_table(console, [Column("image", names), Column("why", reasons)], "Images that cannot be read")
+
+
+def _draw_classes(inventory: Inventory, console: Console) -> None:
+    columns = [Column("class", [*map(one_line, inventory.classes), Text("images", "bold")])]
+    for split, counts in inventory.splits.items():
+        columns.append(Column(split, [*map(str, counts.values()), Text(str(sum(counts.values())), "bold")], "right"))
+    print_table(console, columns)
+
+
+def _lines(inventory: Inventory) -> Iterator[tuple[str, str]]:
+    yield "sizes", _sizes(inventory.sizes)
+    yield "pixels", _counts(inventory.modes)
+    yield "formats", _counts(inventory.formats)
+    for note, images in inventory.notes.items():
+        yield "note", f"{images} images {note}"
+    for links, number in inventory.followed.items():
+        yield "followed", f"{number} {links}"
+    for reason, number in inventory.skipped.items():
+        yield "skipped", f"{number} {reason}"
+
+
+def _sizes(sizes: Sequence[SizeCount]) -> str:
+    """Name the most frequent sizes, and how far the others reach."""
+    named = ", ".join(f"{size.width}×{size.height} ({size.images})" for size in sizes[:_MOST_SIZES])
+    others = sizes[_MOST_SIZES:]
+    if not others:
+        return named
+    widths, heights = [size.width for size in others], [size.height for size in others]
+    reach = f"{min(widths)} to {max(widths)} wide, {min(heights)} to {max(heights)} high"
+    return f"{named}, and {len(others)} more: {reach} ({sum(size.images for size in others)})"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{one_line(what)} ({number})" for what, number in counts.items())
