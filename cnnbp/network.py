@@ -6,7 +6,8 @@ restarted like all others.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -83,6 +84,15 @@ class Network:
             if owned and not node.layer.caches_output and len(self.readers[node.index]) == 1:
                 reusable.add(node.index)
         return frozenset(reusable)
+
+    def with_layer(self, index: int, layer: Layer) -> "Network":
+        """Return the network with another layer in a node's place: of the same shapes, parameters and name."""
+        twin = copy(self)
+        twin.__dict__ = {
+            name: value for name, value in vars(self).items() if name not in ("readers", "reusable_values")
+        }
+        twin.nodes = tuple(replace(node, layer=layer) if node.index == index else node for node in self.nodes)
+        return twin
 
     def initial_parameters(self, seed: int, dtype: DTypeLike = np.float32) -> Parameters:
         """Draw the parameters: each tensor from a stream of its own, keyed by (seed, node, tensor)."""

@@ -1,0 +1,68 @@
+"""The bug catalogue: mistakes that people make in backward passes, to be planted in one layer of a network."""
+
+from dataclasses import dataclass
+
+from cnnbp.errors import ConfigError
+from cnnbp.gradcheck.bugs.activations import ACTIVATION_BUGS
+from cnnbp.gradcheck.bugs.convolution import CONVOLUTION_BUGS
+from cnnbp.gradcheck.bugs.losses import LOSS_BUGS
+from cnnbp.gradcheck.bugs.mistakes import Bug, LossBug
+from cnnbp.gradcheck.bugs.normalization import NORMALIZATION_BUGS
+from cnnbp.gradcheck.bugs.planting import broken_layer, broken_loss
+from cnnbp.gradcheck.bugs.plumbing import PLUMBING_BUGS
+from cnnbp.gradcheck.bugs.pooling import POOLING_BUGS
+from cnnbp.gradcheck.bugs.products import PRODUCT_BUGS
+from cnnbp.losses import Loss
+from cnnbp.network import Network
+
+LAYER_BUGS: tuple[Bug, ...] = (
+    *CONVOLUTION_BUGS,
+    *PRODUCT_BUGS,
+    *PLUMBING_BUGS,
+    *ACTIVATION_BUGS,
+    *POOLING_BUGS,
+    *NORMALIZATION_BUGS,
+)
+LOSS = "loss"  # what stands for the loss where a layer is named
+
+__all__ = ["LAYER_BUGS", "LOSS", "LOSS_BUGS", "Bug", "FittingBug", "LossBug", "fitting_bugs", "plant"]
+
+
+@dataclass(frozen=True)
+class FittingBug:
+    """A bug that can be planted in a network and shows there; `layer` is a node's name, or `loss`."""
+
+    layer: str
+    bug: str
+    story: str
+
+
+def fitting_bugs(network: Network, loss: Loss) -> list[FittingBug]:
+    """Return every bug that changes a gradient of the network, layer by layer."""
+    outputs = network.output_shape[0]
+    found = [
+        FittingBug(node.name, bug.name, bug.story) for node in network.nodes for bug in LAYER_BUGS if bug.fits(node)
+    ]
+    return [*found, *(FittingBug(LOSS, bug.name, bug.story) for bug in LOSS_BUGS if bug.fits(loss, outputs))]
+
+
+def plant(network: Network, loss: Loss, spelling: str) -> tuple[Network, Loss]:
+    """Return the network and its loss with one bug in one of them; `spelling` is `LAYER:BUG`.
+
+    Raises ConfigError for a bug that does not exist, does not fit there, or would not show.
+    """
+    layer, _, name = spelling.partition(":")
+    for loss_bug in LOSS_BUGS:
+        if layer == LOSS and loss_bug.name == name and loss_bug.fits(loss, network.output_shape[0]):
+            return network, broken_loss(loss, loss_bug.mistake)
+    for node in network.nodes:
+        for bug in LAYER_BUGS:
+            if node.name == layer and bug.name == name and bug.fits(node):
+                return network.with_layer(node.index, broken_layer(node.layer, bug.mistake)), loss
+    fitting = [f"{fit.layer}:{fit.bug}" for fit in fitting_bugs(network, loss)]
+    here = [fit for fit in fitting if fit.startswith(f"{layer}:")]
+    raise ConfigError(
+        f"no bug {spelling!r} to plant: LAYER:BUG is one of {', '.join(here)}"
+        if here
+        else f'no bug {spelling!r} to plant: no layer "{layer}" with bugs; there are {", ".join(fitting)}'
+    )
