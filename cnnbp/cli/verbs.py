@@ -14,6 +14,7 @@ VERBS: Mapping[str, str] = {
     "gradcheck": "Check every analytic gradient against numeric ones.",
     "shapes": "Show every tensor's shape, forward and backward, and its cost.",
     "grads": "Follow the chain rule through one batch: every value and gradient, image by image.",
+    "data": "Scan an image folder: classes, sizes, modes, what would be skipped and why.",
     "init": "Write a commented starter configuration, fitted to a folder if one is given.",
     "schema": "Print the configuration's JSON Schema, for editors.",
 }
@@ -28,7 +29,7 @@ class VerbGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the name, the real command and the remaining arguments."""
         name, placeholder, rest = super().resolve_command(ctx, args)
-        return name, placeholder if name is None else _load(name), rest
+        return name, placeholder if name is None else load_verb(name), rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb. The one place where an error becomes a message and an exit code."""
@@ -42,7 +43,7 @@ class VerbGroup(TyperGroup):
             raise typer.Exit(INTERRUPTED) from error
 
 
-def _load(name: str) -> Any:
+def load_verb(name: str) -> Any:
     """Import a verb and return its Typer command."""
     module = import_module(f"cnnbp.cli.{name}")
     app = typer.Typer(add_completion=False)

@@ -36,6 +36,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def one_line(name: str) -> str:
+    """Return a name as a table or a sentence can hold it: printable, and a newline in it is \\n."""
+    return printable(name).replace("\n", "\\n")
+
+
 def _console(stream: TextIO, *, quiet: bool = False) -> Console:
     known = stream.isatty() or "COLUMNS" in os.environ
     return Console(file=stream, width=None if known else WIDE, quiet=quiet, markup=False, emoji=False, highlight=False)

@@ -1,7 +1,9 @@
-"""Loss and accuracy over the epochs, drawn in the terminal: training as a line, validation as dots."""
+"""Curves in the terminal: what can be told apart without colour, a line from dots."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -26,11 +28,17 @@ _ASCII = _Marks(".", "...", "o")
 
 
 @dataclass(frozen=True)
-class _Curve:
+class Plot:
+    """A line over some x, and dots on the same axes (none where they are None); how both axes are labelled."""
+
     title: str
-    train: Sequence[float]
-    validation: Sequence[float | None]
-    label: Callable[[float], str]
+    xs: Sequence[float]
+    line: Sequence[float]
+    line_name: str
+    dots: Sequence[float | None]
+    dots_name: str
+    x_label: Callable[[float], str]
+    y_label: Callable[[float], str]
 
 
 def draw_curves(history: Sequence[EpochMetrics], console: Console) -> None:
@@ -38,38 +46,52 @@ def draw_curves(history: Sequence[EpochMetrics], console: Console) -> None:
     if len(history) < 2:
         return
     epochs = [metrics.epoch for metrics in history]
-    loss = _Curve("loss", [m.train_loss for m in history], [m.val_loss for m in history], "{:.3g}".format)
-    accuracy = _Curve(
-        "accuracy", [m.train_accuracy for m in history], [m.val_accuracy for m in history], "{:.1%}".format
-    )
-    for curve in (loss, accuracy):
-        console.print(_drawn(epochs, curve, console))
+    draw = partial(_over_epochs, epochs=epochs, console=console)
+    draw("loss", [m.train_loss for m in history], [m.val_loss for m in history], "{:.3g}".format)
+    draw("accuracy", [m.train_accuracy for m in history], [m.val_accuracy for m in history], "{:.1%}".format)
 
 
-def _drawn(epochs: Sequence[int], curve: _Curve, console: Console) -> Text:
+def _over_epochs(
+    title: str,
+    train: Sequence[float],
+    validation: Sequence[float | None],
+    y_label: Callable[[float], str],
+    *,
+    epochs: Sequence[int],
+    console: Console,
+) -> None:
+    draw_plot(Plot(title, epochs, train, "train", validation, "validation", str, y_label), console)
+
+
+def draw_plot(plot: Plot, console: Console) -> None:
+    """Print a plot as wide as the terminal, up to a hundred columns."""
     from plotext import figure  # loaded only when a curve is drawn
 
     marks = _ASCII if console.options.ascii_only else _BRAILLE
-    validation = [(epoch, y) for epoch, y in zip(epochs, curve.validation, strict=True) if y is not None]
+    dots = [(x, y) for x, y in zip(plot.xs, plot.dots, strict=True) if y is not None]
     figure.clear()
     figure.plot_size(min(console.width, _WIDEST), _HEIGHT)
-    figure.title(f"{curve.title}   {marks.line_sample} train" + f"   {marks.dot} validation" * bool(validation))
-    figure.draw(figure.signal(epochs, curve.train, marker=marks.line).lines())
-    if validation:
-        figure.draw(figure.signal(*map(list, zip(*validation, strict=True)), marker=marks.dot))
-    figure.ruler("x").ticks(_whole_ticks(epochs))
-    heights = _even_ticks([*curve.train, *(y for _, y in validation)])
-    figure.ruler("y").ticks(heights, [curve.label(height) for height in heights])
+    legend = f"   {marks.dot} {plot.dots_name}" if dots else ""
+    figure.title(f"{plot.title}   {marks.line_sample} {plot.line_name}{legend}")
+    figure.draw(figure.signal(plot.xs, plot.line, marker=marks.line).lines())
+    if dots:
+        figure.draw(figure.signal(*map(list, zip(*dots, strict=True)), marker=marks.dot))
+    _set_ticks(figure.ruler("x"), _ticks_among(plot.xs), plot.x_label)
+    _set_ticks(figure.ruler("y"), _even_ticks([*plot.line, *(y for _, y in dots)]), plot.y_label)
     text = Text(figure.build().string(colorless=True))
     text.highlight_regex("[⠁-⣿]+", "cyan")
     text.highlight_regex("○", "yellow")
-    return text
+    console.print(text)
 
 
-def _whole_ticks(epochs: Sequence[int]) -> list[int]:
-    """Return a handful of epochs, the first and the last among them."""
-    count = min(_X_TICKS, len(epochs))
-    return [epochs[round(i * (len(epochs) - 1) / (count - 1))] for i in range(count)]
+def _set_ticks(ruler: Any, places: Sequence[float], label: Callable[[float], str]) -> None:
+    ruler.ticks(places, [label(place) for place in places])
+
+
+def _ticks_among(xs: Sequence[float]) -> list[float]:
+    """Return a handful of the values, the first and the last among them."""
+    count = min(_X_TICKS, len(xs))
+    return [xs[round(i * (len(xs) - 1) / (count - 1))] for i in range(count)]
 
 
 def _even_ticks(values: Sequence[float]) -> list[float]:

@@ -26,7 +26,7 @@ class Bar:
             redirect_stderr=False,
             disable=not console.is_terminal or console.quiet,
         )
-        self.task = self.progress.add_task("", total=None, note="")
+        self.task = self.progress.add_task("", total=None, note="", visible=False)
         self.what, self.shown_at = "", 0.0
 
     def show(self, what: str, done: int, total: int, note: Callable[[], str] = str) -> None:
@@ -35,9 +35,16 @@ class Bar:
         if self.progress.disable or (what == self.what and now - self.shown_at < _PAUSE):
             return
         if what != self.what:
-            self.progress.reset(self.task, description=what, total=total, note="")
+            self.progress.reset(self.task, description=what, total=total, note="", visible=True)
         self.what, self.shown_at = what, now
         self.progress.update(self.task, completed=done, total=total, note=note())
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Clear the line, for something that is printed on stdout, which may be the same terminal."""
+        self.progress.stop()
+        yield
+        self.progress.start()
 
 
 @contextmanager

@@ -1,25 +1,27 @@
-"""What `cnnbp train` shows: the job before the first step, a row for each epoch, and what came of it."""
+"""What `cnnbp train` shows before the first step, and what came of it."""
 
+import shlex
 from collections.abc import Sequence
 from math import isnan, log
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from cnnbp.arrays import format_shape
+from cnnbp.config import Config
 from cnnbp.inspect.symbols import derive_symbols, slope
 from cnnbp.network import Network
 from cnnbp.report.confusion import draw_confusion
 from cnnbp.report.console import printable
 from cnnbp.report.curves import draw_curves
-from cnnbp.report.formatting import format_count, format_number
-from cnnbp.report.progress import Bar
+from cnnbp.report.formatting import format_number
 from cnnbp.report.tables import Column, print_table
+from cnnbp.schedules import Cosine
 from cnnbp.training.gradients import TensorStep
 from cnnbp.training.job import Job
-from cnnbp.training.loop import EpochEvent, Event, StepEvent, ValidationEvent
 from cnnbp.training.measure import Measurement
-from cnnbp.training.metrics import EpochMetrics
+from cnnbp.training.state import TrainingState
 from cnnbp.training.summary import Summary
 
 _FAR_OFF = 1.5  # times the loss of equal probabilities
@@ -62,66 +64,22 @@ def draw_initial_loss(loss: float, chance: float, classes: int, console: Console
     console.print(Text.assemble(("initial loss ", "bold"), (line, "yellow" if far_off else "")))
 
 
-class EpochRows:
-    """A row for each epoch: columns in a terminal, a plain line without one. The bar below shows the one under way."""
-
-    _HEADERS = (" epoch", "train loss", "val loss", "val acc", "lr", "‖∂L/∂θ‖", "‖Δθ‖/‖θ‖", "images/s", "")
-
-    def __init__(self, epochs: int, console: Console, bar: Bar) -> None:
-        self.epochs, self.console, self.bar = epochs, console, bar
-        self.best: EpochMetrics | None = None
-        self.total, self.images = 0.0, 0
-
-    def show(self, event: Event, images_per_epoch: int) -> None:
-        """Show what just happened."""
-        match event:
-            case StepEvent():
-                self._step(event, images_per_epoch)
-            case ValidationEvent():
-                self.bar.show(f"epoch {event.epoch}/{self.epochs} validation", event.done, event.total)
-            case EpochEvent():
-                self._row(event)
-                self.total, self.images = 0.0, 0
-
-    def _step(self, event: StepEvent, images_per_epoch: int) -> None:
-        self.total += event.loss * event.images
-        self.images += event.images
-        what = f"epoch {event.epoch}/{self.epochs}"
-        self.bar.show(what, self.images, images_per_epoch, lambda: f"loss {self.total / self.images:.4f}")
-
-    def _row(self, event: EpochEvent) -> None:
-        is_best = self.best is None or event.metrics.monitored_loss < self.best.monitored_loss
-        self.best = event.metrics if is_best else self.best
-        cells = self._cells(event, is_best)
-        if not self.console.is_terminal:
-            named = zip(self._HEADERS, cells, strict=True)
-            self.console.print("  ".join(f"{header.strip()} {cell}".strip() for header, cell in named if cell))
-            return
-        widths = [max(len(header), 8) for header in self._HEADERS]
-        if event.metrics.epoch == 1:
-            self.console.print(_aligned(self._HEADERS, widths), style="bold")
-        self.console.print(_aligned(cells, widths), style="green" if is_best else "")
-
-    def _cells(self, event: EpochEvent, is_best: bool) -> list[str]:
-        metrics = event.metrics
-        return [
-            f"{metrics.epoch}/{self.epochs}",
-            f"{metrics.train_loss:.4f}",
-            "" if metrics.val_loss is None else f"{metrics.val_loss:.4f}",
-            "" if metrics.val_accuracy is None else f"{metrics.val_accuracy:.1%}",
-            f"{metrics.lr:.2e}",
-            f"{metrics.grad_norm:.3g}",
-            f"{metrics.update_ratio:.1e}",
-            format_count(event.images_per_second),
-            "best" if is_best else "",
-        ]
+def draw_resumed(before: Config, job: Job, state: TrainingState, console: Console) -> None:
+    """Say where a run goes on, and what a later end does to the learning rate."""
+    epochs, steps = job.config.train.epochs, state.sums.steps
+    place = f"in epoch {state.epoch + 1}, after {steps} of {job.steps_per_epoch} steps"
+    console.print(f"going on {place if steps else f'after epoch {state.epoch}'} of {epochs}", style="bold")
+    if epochs != before.train.epochs and isinstance(job.config.train.schedule, Cosine):
+        console.print(f"the cosine is stretched: it ends at epoch {epochs} instead of {before.train.epochs}")
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return " ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+def draw_finished(run: Path, epochs: int, console: Console) -> None:
+    """Say that there is nothing left to do."""
+    console.print(f"{printable(str(run))} is finished: all {epochs} epochs are done, nothing was changed")
+    console.print("train.epochs=N after it trains on", style="dim")
 
 
-def draw_gradients(steps: Sequence[TensorStep], network: Network, console: Console) -> None:
+def draw_gradients(steps: Sequence[TensorStep], network: Network, console: Console, title: str) -> None:
     """Print the batch gradient of each parameter at one step."""
     symbols = derive_symbols(network).parameters
     names = [step.name.rpartition(".")[::2] for step in steps]
@@ -136,7 +94,7 @@ def draw_gradients(steps: Sequence[TensorStep], network: Network, console: Conso
         Column("std", [format_number(step.gradient_std) for step in steps], "right", 60),
         Column("‖Δθ‖/‖θ‖", [_ratio(step.update_ratio) for step in steps], "right", 50),
     ]
-    print_table(console, columns, "batch gradients at the last step")
+    print_table(console, columns, title)
 
 
 def _ratio(value: float) -> str:
@@ -144,33 +102,31 @@ def _ratio(value: float) -> str:
 
 
 def draw_result(
-    summary: Summary,
-    history: Sequence[EpochMetrics],
-    steps: Sequence[TensorStep],
-    evaluated: Measurement | None,
-    network: Network,
-    console: Console,
+    job: Job, state: TrainingState, summary: Summary, evaluated: Measurement | None, console: Console
 ) -> None:
     """Draw the curves, the gradients and the confusion matrix, and say where everything is."""
-    draw_curves(history, console)
-    draw_gradients(steps, network, console)
+    draw_curves(state.history, console)
+    draw_gradients(state.last_step, job.config.network, console, f"Batch gradients at step {state.step}, the last one")
     if evaluated:
         console.print()
         counts = evaluated.confusion(len(summary.classes))
         draw_confusion(counts, summary.classes, f"{evaluated.subset.name} images, best checkpoint", console)
+    console.print()
     draw_summary(summary, console)
 
 
 def draw_summary(summary: Summary, console: Console) -> None:
     """Say in a few lines how it went, where the files are and what to do next."""
-    best, evaluation, run = summary.best, summary.evaluation, printable(summary.run)
-    console.print()
+    best, evaluation, run = summary.best, summary.evaluation, shlex.quote(printable(summary.run))
+    if summary.status == "stopped early":
+        console.print(f"stopped early after epoch {summary.epochs}: the loss no longer improved")
     if best:
         accuracy = "" if best.val_accuracy is None else f", accuracy {best.val_accuracy:.1%}"
-        loss = f"{'validation' if best.val_loss is not None else 'training'} loss {best.monitored_loss:.4g}"
+        loss = f"{'training' if best.val_loss is None else 'validation'} loss {best.monitored_loss:.4g}"
         console.print(f"best epoch {best.epoch} of {summary.epochs}: {loss}{accuracy}")
     if evaluation:
         line = f"{evaluation.split} accuracy {evaluation.accuracy:.2%}, loss {evaluation.loss:.4g}"
         console.print(f"{line} ({evaluation.images} images)", style="bold green")
-    console.print(f"files in {run}   {summary.seconds:.1f} s of training")
-    console.print(f"next     cnnbp grads {run}", style="dim")
+    console.print(f"{summary.seconds:.1f} s of training; files in {run}", soft_wrap=True)
+    again = f"train --resume {run}" if summary.status == "interrupted" else f"grads {run}"
+    console.print(f"next: cnnbp {again}", style="dim", soft_wrap=True)

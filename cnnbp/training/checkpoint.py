@@ -11,6 +11,7 @@ from cnnbp.arrays import Array
 from cnnbp.config import Config, dump_config, parse_config
 from cnnbp.data.normalize import Normalization
 from cnnbp.errors import CheckpointError, ConfigError
+from cnnbp.losses import Loss
 from cnnbp.training.archive import ArchiveReader, write_archive
 from cnnbp.training.gradients import TensorStep
 from cnnbp.training.metrics import EpochMetrics
@@ -21,13 +22,22 @@ FORMAT = 1
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A training state with its configuration (without data.path), classes, normalisation and images' digest."""
+    """A training state and what it is of; `config` has no data.path.
+
+    `images` is the digest of the images that were trained and validated on, `class_counts` how many trained each class.
+    """
 
     config: Config
     classes: tuple[str, ...]
     normalization: Normalization
     images: str
     state: TrainingState
+    class_counts: tuple[int, ...] = ()
+
+    @property
+    def loss(self) -> Loss:
+        """The loss, with class weights worked out."""
+        return self.config.loss.balanced(self.class_counts)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class _Description:
     classes: tuple[str, ...]
     normalization: Normalization
     images: str
+    class_counts: tuple[int, ...]
     step: int
     sums: EpochSums
     history: list[EpochMetrics]
@@ -64,12 +75,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         checkpoint.classes,
         checkpoint.normalization,
         checkpoint.images,
+        checkpoint.class_counts,
         state.step,
         state.sums,
         state.history,
         state.last_step,
     )
-    text = json.dumps(asdict(description), ensure_ascii=False).encode()
+    text = json.dumps(asdict(description)).encode()
     write_archive(path, {"description": np.frombuffer(text, np.uint8), **_arrays(state)})
 
 
@@ -88,7 +100,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
             array[...] = archive.read(name, array.dtype.str, array.shape)
     state.step, state.sums = description.step, description.sums
     state.history, state.last_step = description.history, description.last_step
-    return Checkpoint(config, description.classes, description.normalization, description.images, state)
+    return Checkpoint(
+        config,
+        description.classes,
+        description.normalization,
+        description.images,
+        state,
+        description.class_counts,
+    )
 
 
 def _arrays(state: TrainingState) -> dict[str, Array]:

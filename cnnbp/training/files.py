@@ -8,6 +8,8 @@ from typing import IO
 
 from cnnbp.errors import CheckpointError
 
+PARTIAL = ".partial"  # behind the name of a file that is not whole yet
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
@@ -15,7 +17,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 
     Raises CheckpointError where writing fails.
     """
-    beside = path.with_name(f"{path.name}.partial")
+    beside = path.with_name(path.name + PARTIAL)
     try:
         with beside.open("wb") as file:
             yield file
@@ -31,7 +33,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 file. Raises CheckpointError where that fails."""
     with written_whole(path) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", "surrogateescape"))  # as file names are decoded
 
 
 def _sync_folder(folder: Path) -> None:

@@ -47,6 +47,30 @@ class Job:
         """1 where weight decay applies, else 0 (N,)."""
         return self.config.network.decays()
 
+    @cached_property
+    def weights(self) -> frozenset[str]:
+        """The names of the parameters that multiply, as conv1.W: those that weight decay applies to."""
+        nodes = self.config.network.nodes
+        return frozenset(
+            f"{node.name}.{name}" for node in nodes for name, spec in node.parameter_specs.items() if spec.decays
+        )
+
+    @cached_property
+    def chance_loss(self) -> float:
+        """The training images' loss when all outputs are 0: for a classifier, all classes equally probable.
+
+        ln(classes) for both cross-entropies, as long as the class weights have mean 1.
+        """
+        labels = self.datasets.train.labels
+        losses, _ = self.engine.loss.forward(np.zeros((self.config.network.output_shape[0], len(labels))), labels)
+        return float(losses.mean())
+
+    def initial_loss(self, state: TrainingState) -> float:
+        """Return the loss of the first batch before anything is learned."""
+        batch = next(self.batches(0))
+        result = self.engine.infer(state.parameters, state.running_statistics, batch.micro_batches)
+        return float(result.losses.mean(dtype=np.float64))
+
     def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Yield an epoch's training batches from the `first` one on; epochs count from 0."""
         train, seed = self.datasets.train, self.config.seed

@@ -2,29 +2,28 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import isfinite
 from time import perf_counter
 
-import numpy as np
-
-from cnnbp.arrays import Array
-from cnnbp.data.batches import Batch
-from cnnbp.engine import StepResult
+from cnnbp.config import TrainConfig
 from cnnbp.errors import Diverged
-from cnnbp.training.gradients import TensorStep, tensor_steps, total_update_ratio
+from cnnbp.training.activity import DeadChannels, dead_channels
+from cnnbp.training.concerns import Concern, concerns
+from cnnbp.training.gradients import TensorStep, total_update_ratio
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.metrics import EpochMetrics, monitored_losses, should_stop
 from cnnbp.training.state import EpochSums, TrainingState
+from cnnbp.training.step import take_step
 
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:
-    """A step was taken. `loss` is the batch's mean."""
+    """A step was taken. `loss` is the batch's mean; `done` images of the epoch have been seen."""
 
     epoch: int
-    step: int
     images: int
+    done: int
     loss: float
 
 
@@ -43,7 +42,7 @@ class EpochEvent:
 
     metrics: EpochMetrics
     tensors: tuple[TensorStep, ...]
-    validation: Measurement | None
+    concerns: tuple[Concern, ...]
     images_per_second: float
     seconds: float
 
@@ -57,25 +56,24 @@ def train(job: Job, state: TrainingState) -> Iterator[Event]:
     `state` is moved in place. It is whole at every event: a copy taken there, or written to disk, can be trained on
     to the same bits. Raises Diverged when a loss or gradient is not finite; the state is then that before the step.
     """
-    while not is_over(job, state):
+    while not is_over(job.config.train, state.history):
         started = perf_counter()
-        images = yield from _steps(job, state)
+        images, dead = yield from _steps(job, state)
         trained = perf_counter()
         validation = yield from _validate(job, state)
         _close_epoch(job, state, validation)
         yield EpochEvent(
             state.history[-1],
             state.last_step,
-            validation,
+            _concerns(job, state, dead),
             images / max(trained - started, 1e-9),
             perf_counter() - started,
         )
 
 
-def is_over(job: Job, state: TrainingState) -> bool:
+def is_over(rules: TrainConfig, history: Sequence[EpochMetrics]) -> bool:
     """Tell whether there is nothing left to train."""
-    rules = job.config.train
-    return state.epoch >= rules.epochs or should_stop(state.history, rules.early_stopping)
+    return len(history) >= rules.epochs or should_stop(history, rules.early_stopping)
 
 
 def learning_rate(job: Job, step: int, losses: Sequence[float]) -> float:
@@ -84,53 +82,19 @@ def learning_rate(job: Job, step: int, losses: Sequence[float]) -> float:
     return rules.optimizer.lr * rules.schedule.factor(step, job.steps_per_epoch, rules.epochs, losses)
 
 
-def _steps(job: Job, state: TrainingState) -> Generator[Event, None, int]:
-    """Take the epoch's steps that are still to be taken; return how many images they had."""
+def _steps(job: Job, state: TrainingState) -> Generator[Event, None, tuple[int, tuple[DeadChannels, ...]]]:
+    """Take the steps that are left of the epoch; return how many images they had, and what is dead at the end."""
     images = 0
+    dead: tuple[DeadChannels, ...] = ()
     losses = monitored_losses(state.history)
     for batch in job.batches(state.epoch, state.sums.steps):
-        loss = _step(job, state, batch, learning_rate(job, state.step, losses))
+        is_last = state.sums.steps + 1 == job.steps_per_epoch
+        loss = take_step(job, state, batch, learning_rate(job, state.step, losses), watched=is_last)
         images += len(batch.indices)
-        yield StepEvent(state.epoch + 1, state.step, len(batch.indices), loss)
-    return images
-
-
-def _step(job: Job, state: TrainingState, batch: Batch, lr: float) -> float:
-    """Take one step at the rate `lr`; return the batch's mean loss."""
-    with np.errstate(over="ignore", invalid="ignore"):  # looked for below
-        result = job.engine.step(state.parameters, state.running_statistics, batch.micro_batches, state.step)
-        gradient = result.gradient.vector
-        norm = sqrt(float(np.dot(gradient, gradient)))
-    loss = result.loss
-    if not isfinite(loss) or not isfinite(norm):
-        raise Diverged(f"step {state.step + 1}: the loss is {loss}, ‖∂L/∂θ‖ is {norm}")
-    is_last = state.sums.steps + 1 == job.steps_per_epoch
-    before = state.parameters.copy() if is_last else None
-    _update(job, state, gradient, norm, lr)
-    if before:
-        state.last_step = tensor_steps(before, state.parameters, result.gradient)
-    _count(state, result, len(batch.indices), loss, norm)
-    return loss
-
-
-def _update(job: Job, state: TrainingState, gradient: Array, norm: float, lr: float) -> None:
-    """Move the parameters along the gradient, shortened to clip_norm where it is longer."""
-    clip_norm = job.config.train.clip_norm
-    if clip_norm is not None and norm > clip_norm:
-        gradient = gradient * (clip_norm / norm)
-    theta, slots, count = state.parameters.vector, state.slots, state.step + 1
-    job.config.train.optimizer.step(theta, gradient, job.decays, slots, lr=lr, count=count)
-
-
-def _count(state: TrainingState, result: StepResult, images: int, loss: float, norm: float) -> None:
-    state.running_statistics = result.state
-    state.step += 1
-    sums = state.sums
-    sums.steps += 1
-    sums.images += images
-    sums.loss += loss * images
-    sums.correct += result.correct
-    sums.gradient_norm += norm
+        if is_last:
+            dead = dead_channels(job, state, batch.micro_batches)
+        yield StepEvent(state.epoch + 1, len(batch.indices), state.sums.images, loss)
+    return images, dead
 
 
 def _validate(job: Job, state: TrainingState) -> Generator[Event, None, Measurement | None]:
@@ -146,10 +110,14 @@ def _validate(job: Job, state: TrainingState) -> Generator[Event, None, Measurem
 
 
 def _close_epoch(job: Job, state: TrainingState, validation: Measurement | None) -> None:
-    sums = state.sums
+    sums, epoch = state.sums, state.epoch + 1
+    if validation and not isfinite(validation.loss):
+        raise Diverged(
+            f"epoch {epoch}: the validation loss is {validation.loss}, though every training loss was finite"
+        )
     state.history.append(
         EpochMetrics(
-            epoch=state.epoch + 1,
+            epoch=epoch,
             train_loss=sums.loss / sums.images,
             train_accuracy=sums.correct / sums.images,
             val_loss=validation.loss if validation else None,
@@ -160,3 +128,10 @@ def _close_epoch(job: Job, state: TrainingState, validation: Measurement | None)
         )
     )
     state.sums = EpochSums()
+
+
+def _concerns(job: Job, state: TrainingState, dead: tuple[DeadChannels, ...]) -> tuple[Concern, ...]:
+    metrics = state.history[-1]
+    weights = [tensor for tensor in state.last_step if tensor.name in job.weights]
+    factor = metrics.lr / job.config.train.optimizer.lr
+    return tuple(concerns(metrics, weights, dead, rate_factor=factor, chance_loss=job.chance_loss))

@@ -34,6 +34,12 @@ class Measurement:
         """The most probable class of each image (N,)."""
         return self.loss_function.predictions(self.logits)
 
+    @cached_property
+    def misclassified(self) -> Array:
+        """The places of the images whose class was not found, those with the largest losses first."""
+        wrong = np.flatnonzero(self.predictions != self.subset.labels)
+        return wrong[np.argsort(-self.losses[wrong], kind="stable")]
+
     @property
     def accuracy(self) -> float:
         """The share of images whose class was found."""

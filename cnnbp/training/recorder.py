@@ -1,16 +1,41 @@
 """Keeping a run directory up to date while training goes on."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from time import monotonic
 
 from cnnbp.training.checkpoint import Checkpoint, save_checkpoint
+from cnnbp.training.environment import describe_environment
 from cnnbp.training.job import Job
 from cnnbp.training.loop import EpochEvent, Event
 from cnnbp.training.metrics import best_epoch
-from cnnbp.training.run_directory import RunDirectory
+from cnnbp.training.run_directory import RunDirectory, new_run_directory
 from cnnbp.training.state import TrainingState
 
 _BETWEEN_EPOCHS = 1.0  # seconds: short epochs share a checkpoint
+
+
+def start(job: Job, wanted: Path | None, name: str) -> "Recorder":
+    """Make a run directory for a new run. Its config.yaml is written last: where it is, all is.
+
+    Raises ConfigError where `wanted` holds something already, CheckpointError where writing fails.
+    """
+    directory = new_run_directory(wanted, name)
+    recorder = Recorder(job, TrainingState.initial(job.config), directory)
+    directory.write_split(job.datasets)
+    directory.metrics.start_from([])
+    recorder.save()
+    recorder.write_settings()
+    return recorder
+
+
+def resume(job: Job, directory: RunDirectory, state: TrainingState) -> "Recorder":
+    """Go on in a run directory from a state of its `last` checkpoint."""
+    recorder = Recorder(job, state, directory)
+    directory.metrics.start_from(state.history)
+    recorder.save()
+    recorder.write_settings()
+    return recorder
 
 
 class Recorder:
@@ -20,9 +45,9 @@ class Recorder:
     `best` before the `last` that knows of it. What is newer than `last` is repeated, to the same bytes.
     """
 
-    def __init__(self, job: Job, state: TrainingState, directory: RunDirectory, *, images: str) -> None:
-        """`images` is the digest of the images that are trained on."""
-        self.job, self.state, self.directory, self.images = job, state, directory, images
+    def __init__(self, job: Job, state: TrainingState, directory: RunDirectory) -> None:
+        self.job, self.state, self.directory = job, state, directory
+        self.images = job.datasets.digest
         self._new_best: TrainingState | None = None
         self._saved_at = monotonic()
 
@@ -43,6 +68,11 @@ class Recorder:
         save_checkpoint(self.directory.last, self._checkpoint(self.state))
         self._saved_at = monotonic()
 
+    def write_settings(self) -> None:
+        """Write what the run is made with: the environment, and the configuration as the last."""
+        self.directory.write_environment(describe_environment(self.job.engine.threads))
+        self.directory.write_config(self.job.config)
+
     def _record(self, event: EpochEvent) -> None:
         self.directory.metrics.append(event)
         if event.metrics is best_epoch(self.state.history):
@@ -51,4 +81,6 @@ class Recorder:
             self.save()
 
     def _checkpoint(self, state: TrainingState) -> Checkpoint:
-        return Checkpoint(self.job.config, self.job.datasets.classes, self.job.normalization, self.images, state)
+        job = self.job
+        counts = tuple(job.datasets.class_counts)
+        return Checkpoint(job.config, job.datasets.classes, job.normalization, self.images, state, counts)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -14,8 +15,13 @@ from cnnbp.config import Config, dump_config
 from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.environment import Environment
-from cnnbp.training.files import write_text
+from cnnbp.training.files import PARTIAL, write_text
 from cnnbp.training.metrics_log import MetricsLog
+from cnnbp.training.summary import Summary
+
+_SUMMARY = "summary.json"
+_CHECKPOINTS = "checkpoints"
+_STARTED_WITH = {_CHECKPOINTS, "split.csv", "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,12 @@ class RunDirectory:
     @property
     def last(self) -> Path:
         """The newest checkpoint."""
-        return self.path / "checkpoints" / "last.npz"
+        return self.path / _CHECKPOINTS / "last.npz"
 
     @property
     def best(self) -> Path:
         """The checkpoint of the best epoch."""
-        return self.path / "checkpoints" / "best.npz"
+        return self.path / _CHECKPOINTS / "best.npz"
 
     @property
     def metrics(self) -> MetricsLog:
@@ -51,6 +57,18 @@ class RunDirectory:
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a small file for other programs."""
         write_text(self.path / name, json.dumps(content, indent=2) + "\n")
+
+    def write_summary(self, summary: Summary) -> None:
+        """Write summary.json."""
+        self.write_json(_SUMMARY, asdict(summary))
+
+    def finished_summary(self, epochs: int) -> dict[str, Any] | None:
+        """Return summary.json if it tells the end of a run of this many epochs."""
+        try:
+            summary = json.loads((self.path / _SUMMARY).read_bytes())
+            return summary if summary["status"] != "interrupted" and summary["epochs"] == epochs else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def write_environment(self, environment: Environment) -> None:
         """Write environment.json."""
@@ -82,8 +100,8 @@ def new_run_directory(wanted: Path | None, name: str) -> RunDirectory:
     Raises ConfigError where `wanted` holds something already, CheckpointError where it cannot be made.
     """
     try:
-        path = _first_free(Path("runs") / name) if wanted is None else _made_empty(wanted)
-        (path / "checkpoints").mkdir()
+        path = _first_free(Path("runs") / name) if wanted is None else _made(wanted)
+        (path / _CHECKPOINTS).mkdir(exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"cannot make the run directory {error.filename!r}: {error.strerror}") from error
     return RunDirectory(path)
@@ -91,7 +109,7 @@ def new_run_directory(wanted: Path | None, name: str) -> RunDirectory:
 
 def existing_run_directory(path: Path) -> RunDirectory:
     """Return the run directory at `path`, or the one around a checkpoint file. Raises CheckpointError."""
-    folder = path.parent.parent if path.is_file() and path.parent.name == "checkpoints" else path
+    folder = path.parent.parent if path.is_file() and path.parent.name == _CHECKPOINTS else path
     run = RunDirectory(folder)
     if not run.config.is_file():
         raise CheckpointError(f"{str(path)!r} is no run directory: there is no {run.config.name} in it")
@@ -102,16 +120,16 @@ def _first_free(first: Path) -> Path:
     first.parent.mkdir(parents=True, exist_ok=True)
     for number in count(1):
         path = first if number == 1 else first.with_name(f"{first.name}-{number}")
-        try:
+        with suppress(FileExistsError):
             path.mkdir()
-        except FileExistsError:
-            continue
-        return path
+            return path
     raise AssertionError("numbers do not end")
 
 
-def _made_empty(path: Path) -> Path:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigError(f"{str(path)!r} is there already: choose another --run, or go on with --resume {path}")
+def _made(path: Path) -> Path:
+    """Make a folder, or take one that is empty or was given up before its config.yaml, the last file of a start."""
     path.mkdir(parents=True, exist_ok=True)
+    names = {entry.name.removesuffix(PARTIAL) for entry in path.iterdir()}
+    if RunDirectory(path).config.exists() or not names <= _STARTED_WITH:
+        raise ConfigError(f"{str(path)!r} is there already: choose another --run, or go on with --resume {path}")
     return path

@@ -1,9 +1,10 @@
 """What a run came to, in one small object."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from cnnbp.training.concerns import Concern
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.metrics import EpochMetrics, best_epoch
@@ -24,7 +25,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in numbers. `seconds` is the time of this process's part of the training."""
+    """A run in numbers. `seconds` and `concerns` are those of this process's part of the training."""
 
     run: str
     status: Status
@@ -37,10 +38,18 @@ class Summary:
     last: EpochMetrics | None
     best: EpochMetrics | None
     evaluation: Evaluation | None
+    concerns: tuple[Concern, ...]
 
 
 def summarize(
-    job: Job, state: TrainingState, status: Status, *, run: str, seconds: float, evaluated: Measurement | None
+    job: Job,
+    state: TrainingState,
+    status: Status,
+    *,
+    run: str,
+    seconds: float,
+    evaluated: Measurement | None,
+    concerns: Iterable[Concern],
 ) -> Summary:
     """Sum a run up; `evaluated` is what the best checkpoint makes of images that did not train it."""
     return Summary(
@@ -55,6 +64,7 @@ def summarize(
         last=state.history[-1] if state.history else None,
         best=best_epoch(state.history),
         evaluation=_evaluation(evaluated) if evaluated else None,
+        concerns=tuple(concerns),
     )
 
 

@@ -1,0 +1,158 @@
+"""Runs: a new one, or one that goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+
+import typer
+
+from cnnbp.cli.interruption import Interruption
+from cnnbp.cli.train_parts import Screen, TrainOptions, load, show_start
+from cnnbp.cli.verbs import INTERRUPTED
+from cnnbp.config import Config, load_config
+from cnnbp.errors import Diverged
+from cnnbp.report.document import write_json
+from cnnbp.report.epochs import EpochRows
+from cnnbp.report.pictures import save_pictures
+from cnnbp.report.progress import Bar, progress_bar
+from cnnbp.report.train import draw_finished, draw_gradients, draw_result, draw_resumed, draw_summary
+from cnnbp.training import loop, recorder
+from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
+from cnnbp.training.concerns import Concern
+from cnnbp.training.divergence import TrainingDiverged
+from cnnbp.training.job import Job
+from cnnbp.training.loop import EpochEvent
+from cnnbp.training.measure import Measurement
+from cnnbp.training.recorder import Recorder
+from cnnbp.training.resume import adapted_state, refuse_changes, refuse_other_images
+from cnnbp.training.run_directory import RunDirectory, existing_run_directory
+from cnnbp.training.state import TrainingState
+from cnnbp.training.summary import Status, Summary, summarize
+
+_DIVERGED = "diverged.json"
+
+
+def begin(config: Config, name: str, options: TrainOptions, screen: Screen) -> None:
+    """Train from the first step, into a run directory of its own."""
+    job = load(config, options, screen)
+    with job.engine:
+        show_start(job, TrainingState.initial(config), screen)
+        _train(recorder.start(job, options.run, name), options, screen)
+
+
+def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOptions) -> None:
+    """Train on from where a run stopped; a finished run is left as it is."""
+    screen = Screen.of(options.common)
+    directory = existing_run_directory(run)
+    checkpoint = load_checkpoint(directory.last)
+    config = load_config(directory.config, [*overrides, *_seed(options)])
+    config = config if data is None else config.with_data(data)
+    if not options.allow_changes:
+        refuse_changes(checkpoint.config, config)
+    history = checkpoint.state.history
+    summary = directory.finished_summary(len(history)) if loop.is_over(config.train, history) else None
+    if summary is None:
+        _go_on(checkpoint, directory, config, options, screen)
+    elif options.common.json:
+        write_json(summary)
+    else:
+        draw_finished(directory.path, len(history), screen.results)
+
+
+def _go_on(
+    checkpoint: Checkpoint, directory: RunDirectory, config: Config, options: TrainOptions, screen: Screen
+) -> None:
+    job = load(config, options, screen)
+    if not options.allow_changes:
+        refuse_other_images(directory, checkpoint, job.datasets)
+    state = adapted_state(checkpoint, job)
+    draw_resumed(checkpoint.config, job, state, screen.results)
+    with job.engine:
+        _train(recorder.resume(job, directory, state), options, screen)
+
+
+def _seed(options: TrainOptions) -> list[str]:
+    return [] if options.common.seed is None else [f"seed={options.common.seed}"]
+
+
+def _train(recorder: Recorder, options: TrainOptions, screen: Screen) -> None:
+    """Train to the end, or until Ctrl-C; then write and show what came of it."""
+    started = perf_counter()
+    job, state = recorder.job, recorder.state
+    with progress_bar(screen.notes) as bar, Interruption() as interruption, _explained(recorder.directory):
+        rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, screen.notes, bar)
+        for event in recorder.watch(loop.train(job, state)):
+            rows.show(event)
+            if isinstance(event, EpochEvent) and options.grads and event.metrics.epoch % options.grads == 0:
+                _show_gradients(recorder, bar, screen)
+            if interruption.requested:
+                break
+        recorder.save()
+    seconds = perf_counter() - started
+    concerns = list(rows.concerns.values())
+    if loop.is_over(job.config.train, state.history):
+        _finish(recorder, seconds, concerns, options, screen)
+    else:
+        _stop(recorder, seconds, concerns, options, screen)
+
+
+def _show_gradients(recorder: Recorder, bar: Bar, screen: Screen) -> None:
+    state = recorder.state
+    with bar.away():
+        draw_gradients(
+            state.last_step, recorder.job.config.network, screen.results, f"Batch gradients, epoch {state.epoch}"
+        )
+
+
+@contextmanager
+def _explained(directory: RunDirectory) -> Iterator[None]:
+    """Write down where training diverged, and name the last good checkpoint."""
+    try:
+        yield
+    except TrainingDiverged as error:
+        directory.write_json(_DIVERGED, asdict(error.divergence))
+        where = f"all files of the batch: {directory.path / _DIVERGED}\n  last good checkpoint: {directory.last}"
+        raise Diverged(f"{error}\n  {where}") from error
+
+
+def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions, screen: Screen) -> None:
+    """Measure the best checkpoint, and write and show what came of the run."""
+    job, state, directory = recorder.job, recorder.state, recorder.directory
+    best = load_checkpoint(directory.best).state
+    evaluated = _evaluate(job, best, screen)
+    early = state.epoch < job.config.train.epochs
+    summary = _summary(recorder, "stopped early" if early else "finished", seconds, concerns, evaluated)
+    directory.write_confusion(evaluated.confusion(len(summary.classes)), summary.classes)
+    if options.plots:
+        save_pictures(state.history, best.parameters, job, evaluated, directory.path)
+    directory.write_summary(summary)
+    if options.common.json:
+        write_json(summary)
+    draw_result(job, state, summary, evaluated, screen.results)
+
+
+def _stop(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions, screen: Screen) -> None:
+    summary = _summary(recorder, "interrupted", seconds, concerns, None)
+    recorder.directory.write_summary(summary)
+    if options.common.json:
+        write_json(summary)
+    draw_summary(summary, screen.results)
+    raise typer.Exit(INTERRUPTED)
+
+
+def _summary(
+    recorder: Recorder, status: Status, seconds: float, concerns: list[Concern], evaluated: Measurement | None
+) -> Summary:
+    run = str(recorder.directory.path)
+    return summarize(
+        recorder.job, recorder.state, status, run=run, seconds=seconds, evaluated=evaluated, concerns=concerns
+    )
+
+
+def _evaluate(job: Job, best: TrainingState, screen: Screen) -> Measurement:
+    """Run the test images through the network; without any, those that validated, and at last those that trained."""
+    subset = next(part for part in (job.datasets.test, job.datasets.validation, job.datasets.train) if part)
+    with progress_bar(screen.notes) as bar:
+        return job.measure(best, subset, lambda done: bar.show(f"evaluating {subset.name}", done, len(subset)))

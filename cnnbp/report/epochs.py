@@ -1,0 +1,105 @@
+"""The epochs as they pass: a bar for the one under way, then a row; a plain line where there is no terminal."""
+
+from collections.abc import Sequence
+from time import monotonic
+
+from rich.console import Console
+
+from cnnbp.report.console import printable
+from cnnbp.report.formatting import format_count
+from cnnbp.report.progress import Bar
+from cnnbp.training.concerns import Concern
+from cnnbp.training.loop import EpochEvent, Event, StepEvent, ValidationEvent
+from cnnbp.training.metrics import EpochMetrics, best_epoch
+
+_COLUMNS = {  # header → width
+    "epoch": 8,
+    "train loss": 10,
+    "val loss": 8,
+    "val acc": 7,
+    "lr": 8,
+    "‖∂L/∂θ‖": 7,
+    "‖Δθ‖/‖θ‖": 9,
+    "images/s": 8,
+    "": 4,
+}
+
+
+class EpochRows:
+    """Shows a run's events on the console that `bar` is on."""
+
+    def __init__(self, epochs: int, images: int, history: Sequence[EpochMetrics], console: Console, bar: Bar) -> None:
+        """`images` are trained on in an epoch; `history` are the epochs that are over already."""
+        self.epochs, self.images, self.console, self.bar = epochs, images, console, bar
+        self.best = best_epoch(history)
+        self.concerns: dict[tuple[str, str], Concern] = {}  # the first of each kind and place
+        self._has_header = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._total, self._seen, self._began = 0.0, 0, monotonic()
+
+    def show(self, event: Event) -> None:
+        """Show what just happened."""
+        match event:
+            case StepEvent():
+                self._step(event)
+            case ValidationEvent():
+                self.bar.show(f"epoch {event.epoch}/{self.epochs} validation", event.done, event.total)
+            case EpochEvent():
+                self._row(event)
+                for concern in event.concerns:
+                    self._warn(concern)
+                self._begin()
+
+    def _step(self, event: StepEvent) -> None:
+        self._total += event.loss * event.images
+        self._seen += event.images
+        self.bar.show(f"epoch {event.epoch}/{self.epochs}", event.done, self.images, self._note)
+
+    def _note(self) -> str:
+        rate = self._seen / max(monotonic() - self._began, 1e-9)
+        return f"loss {self._total / self._seen:.4f}  {format_count(rate)} images/s"
+
+    def _row(self, event: EpochEvent) -> None:
+        is_best = self.best is None or event.metrics.monitored_loss < self.best.monitored_loss
+        self.best = event.metrics if is_best else self.best
+        cells = self._cells(event, is_best)
+        if not self.console.is_terminal:
+            named = zip(_COLUMNS, cells, strict=True)
+            self.console.print("  ".join(f"{header} {cell}".strip() for header, cell in named if cell))
+            return
+        if not self._has_header:
+            self.console.print(_aligned(list(_COLUMNS)), style="bold")
+            self._has_header = True
+        self.console.print(_aligned(cells), style="green" if is_best else "")
+
+    def _cells(self, event: EpochEvent, is_best: bool) -> list[str]:
+        metrics = event.metrics
+        return [
+            f"{metrics.epoch}/{self.epochs}",
+            f"{metrics.train_loss:.4f}",
+            "" if metrics.val_loss is None else f"{metrics.val_loss:.4f}",
+            "" if metrics.val_accuracy is None else f"{metrics.val_accuracy:.1%}",
+            f"{metrics.lr:.2e}",
+            f"{metrics.grad_norm:.3g}",
+            f"{metrics.update_ratio:.1e}",
+            format_count(event.images_per_second),
+            "best" if is_best else "",
+        ]
+
+    def _warn(self, concern: Concern) -> None:
+        key = (concern.kind, concern.where)
+        if key not in self.concerns:
+            self.concerns[key] = concern
+            self.console.print(f"warning: {described(concern)}", style="yellow", soft_wrap=True)
+
+
+def described(concern: Concern) -> str:
+    """Write a concern in one line."""
+    where = f" in {printable(concern.where)}" if concern.where else ""
+    return f"{concern.kind}{where}, epoch {concern.epoch}: {concern.reason}"
+
+
+def _aligned(cells: Sequence[str]) -> str:
+    return " ".join(cell.rjust(width) for cell, width in zip(cells, _COLUMNS.values(), strict=True))

@@ -1,0 +1,109 @@
+"""Going on with a run: to the bit, or not at all, unless changes are allowed."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from cnnbp.config import Config
+from cnnbp.errors import ConfigError, DataError
+from cnnbp.training.checkpoint import Checkpoint, without_data_path
+from cnnbp.training.datasets import Datasets
+from cnnbp.training.job import Job
+from cnnbp.training.run_directory import RunDirectory
+from cnnbp.training.state import EpochSums, TrainingState
+
+# What changes no number of a run, so that it may change at any time. train.epochs may grow.
+_FREE = frozenset({"data.cache", "train.save_every"})
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Change:
+    """A configuration's key that has another value than in the checkpoint."""
+
+    key: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.before} → {self.after}"
+
+
+def changed_keys(before: Config, after: Config) -> list[Change]:
+    """Return the keys that differ, by name; not those that change nothing, and not where the images are."""
+    old, new = (dict(_flat(without_data_path(config).model_dump(mode="json"))) for config in (before, after))
+    keys = sorted((old.keys() | new.keys()) - _FREE)
+    return [Change(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+
+
+def refuse_changes(checkpoint: Config, wanted: Config) -> None:
+    """Raise ConfigError for every changed key, other than more epochs."""
+    refused = [str(change) for change in changed_keys(checkpoint, wanted) if not _more_epochs(change)]
+    if refused:
+        listed = "\n".join(f"  {change}" for change in refused)
+        raise ConfigError(
+            f"the run was trained with other options, so it cannot go on to the same numbers:\n{listed}\n"
+            "--allow-changes goes on all the same"
+        )
+
+
+def refuse_other_images(directory: RunDirectory, checkpoint: Checkpoint, datasets: Datasets) -> None:
+    """Raise DataError where training would see other images than before."""
+    if checkpoint.images != datasets.digest:
+        raise DataError(
+            f"the images in {str(datasets.folder.root)!r} are not those that the run was trained on: "
+            f"{_difference(directory.path / 'split.csv', datasets)}; --allow-changes goes on all the same"
+        )
+
+
+def adapted_state(checkpoint: Checkpoint, job: Job) -> TrainingState:
+    """Return the checkpoint's state for a job that may have changed.
+
+    An epoch that is under way begins anew where its batches are others; an optimizer of another kind begins at 0.
+    Raises ConfigError for a network with other parameters.
+    """
+    state, new = checkpoint.state, TrainingState.zeros(job.config)
+    if state.parameters.layout.shapes != new.parameters.layout.shapes:
+        raise ConfigError("the network has other parameters than the run's: train a new one")
+    if state.slots.keys() != new.slots.keys():
+        state.slots = new.slots
+    changes = {change.key.partition(".")[0] for change in changed_keys(checkpoint.config, job.config)}
+    batches = {change.key for change in changed_keys(checkpoint.config, job.config)} & {"train.batch_size", "seed"}
+    if batches or "data" in changes or checkpoint.images != job.datasets.digest:
+        state.sums = EpochSums()
+        state.step = state.epoch * job.steps_per_epoch
+    return state
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each value of nested mappings and lists with its dotted key."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flat(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _flat(inner, f"{key}.{index}")
+    else:
+        yield key, value
+
+
+def _more_epochs(change: Change) -> bool:
+    return change.key == "train.epochs" and change.after > change.before
+
+
+def _difference(split_file: Path, datasets: Datasets) -> str:
+    """Say how the files differ from those that the run has written down."""
+    with split_file.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        before = {(row[0], row[2]) for row in islice(csv.reader(file), 1, None) if row[2] != "test"}
+    splits = (datasets.train, datasets.validation)
+    now = {(name, subset.name) for subset in splits for name in subset.names}
+    gone, new = (sorted(name for name, _ in names) for names in (before - now, now - before))
+    parts = [
+        f"{len(names)} {what}, as {', '.join(map(repr, names[:_EXAMPLES]))}"
+        for what, names in (("gone", gone), ("new", new))
+        if names
+    ]
+    return " and ".join(parts) or "the pixels of some changed"

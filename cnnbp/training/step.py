@@ -1,0 +1,53 @@
+"""One step of training: forward, backward, update."""
+
+from math import isfinite, sqrt
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.data.batches import Batch
+from cnnbp.engine import StepResult
+from cnnbp.training.divergence import TrainingDiverged, diagnose
+from cnnbp.training.gradients import tensor_steps
+from cnnbp.training.job import Job
+from cnnbp.training.state import TrainingState
+
+
+def take_step(job: Job, state: TrainingState, batch: Batch, lr: float, *, watched: bool = False) -> float:
+    """Move `state` one step at the rate `lr`; return the batch's mean loss. A watched step goes to `last_step`.
+
+    Raises TrainingDiverged, with the state as it was, for a loss or gradient that is not finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+        result = job.engine.step(state.parameters, state.running_statistics, batch.micro_batches, state.step)
+        gradient = result.gradient.vector
+        norm = sqrt(float(np.dot(gradient, gradient)))
+    loss = result.loss
+    if not isfinite(loss) or not isfinite(norm):
+        raise TrainingDiverged(diagnose(job, state, batch, loss=loss, gradient_norm=norm, lr=lr))
+    before = state.parameters.copy() if watched else None
+    _update(job, state, gradient, norm, lr)
+    if before:
+        state.last_step = tensor_steps(before, state.parameters, result.gradient)
+    _count(state, result, len(batch.indices), loss, norm)
+    return loss
+
+
+def _update(job: Job, state: TrainingState, gradient: Array, norm: float, lr: float) -> None:
+    """Move the parameters along the gradient, shortened to clip_norm where it is longer."""
+    clip_norm = job.config.train.clip_norm
+    if clip_norm is not None and norm > clip_norm:
+        gradient = gradient * (clip_norm / norm)
+    theta, slots, count = state.parameters.vector, state.slots, state.step + 1
+    job.config.train.optimizer.step(theta, gradient, job.decays, slots, lr=lr, count=count)
+
+
+def _count(state: TrainingState, result: StepResult, images: int, loss: float, norm: float) -> None:
+    state.running_statistics = result.state
+    state.step += 1
+    sums = state.sums
+    sums.steps += 1
+    sums.images += images
+    sums.loss += loss * images
+    sums.correct += result.correct
+    sums.gradient_norm += norm

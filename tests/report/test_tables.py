@@ -1,0 +1,41 @@
+from io import StringIO
+
+from rich.console import Console
+
+from cnnbp.report.tables import Column, print_table
+
+COLUMNS = [
+    Column("name", ["a", "b"]),
+    Column("some\ncost", ["1" * 12, "2"], "right", weight=20),
+    Column("nothing", ["", ""]),
+    Column("size", ["3" * 12, "4"], "right", weight=50),
+]
+
+
+def printed(width, columns=COLUMNS):
+    file = StringIO()
+    print_table(Console(file=file, width=width), columns)
+    return file.getvalue()
+
+
+def test_all_columns_that_have_something_to_show_are_shown_where_they_fit():
+    screen = printed(80)
+    assert all(header in screen for header in ("name", "cost", "size"))
+    assert "nothing" not in screen.lower()
+
+
+def test_where_they_do_not_fit_the_least_important_goes_and_a_line_says_so():
+    screen = printed(30)
+    assert "333333333333" in screen
+    assert "111111111111" not in screen
+    assert "Not shown in 30 columns: some cost." in " ".join(screen.split())
+
+
+def test_no_line_is_wider_than_the_terminal():
+    for width in range(20, 60):
+        assert max(map(len, printed(width).splitlines())) <= width
+
+
+def test_the_last_column_is_folded_rather_than_dropped():
+    screen = printed(8, [Column("name", ["a-very-long-name"])])
+    assert "".join(screen.split()).endswith("a-very-long-name")
