@@ -1,26 +1,35 @@
 """`cnnbp gradcheck`: analytic gradients against numeric ones."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.subject import ConfigOrRun, Subject, load_subject
+from cnnbp.cli.subject import Subject, load_subject
 from cnnbp.engine import available_cores
-from cnnbp.gradcheck import check_network
+from cnnbp.errors import ConfigError
+from cnnbp.gradcheck import GradcheckReport, check_network
+from cnnbp.gradcheck.bugs import fitting_bugs, plant
+from cnnbp.gradcheck.selftest import networks, self_test
 from cnnbp.inspect.images import Images, folder_images, random_images
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.gradcheck import draw_gradcheck, gradcheck_document
 from cnnbp.report.progress import progress_bar
+from cnnbp.report.selftest import draw_bugs, draw_self_test, self_test_document
 
 _EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 4}
+_LIST = "list"
 
 
 @verb
 def gradcheck(
-    subject: ConfigOrRun,
+    subject: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG|RUN]", show_default=False, help="The YAML file; or a run, or a checkpoint."),
+    ] = None,
     arguments: DataAndOverrides = None,
     *,
     full: Annotated[
@@ -28,32 +37,78 @@ def gradcheck(
     ] = False,
     entries: Annotated[int | None, typer.Option(min=1, metavar="N", help="Check at most N entries per tensor.")] = None,
     batch: Annotated[int, typer.Option(min=1, metavar="M", help="Images; with one alone 1/M cannot be seen.")] = 3,
+    bug: Annotated[
+        str | None,
+        typer.Option(
+            "--break", metavar="LAYER:BUG", help="Plant a bug in one layer's backward first; list names those that fit."
+        ),
+    ] = None,
+    test_itself: Annotated[
+        bool, typer.Option("--self-test", help="Plant every bug wherever it shows, without CONFIG: are all found?")
+    ] = False,
     common: Common,
 ) -> None:
     """Check every gradient, layer by layer and end to end."""
+    if test_itself:
+        if subject or bug:
+            raise ConfigError("--self-test brings its own networks and bugs: it takes neither CONFIG nor --break")
+        _self_test(common)
+    if subject is None:
+        raise ConfigError("gradcheck needs a CONFIG or a RUN (or --self-test, which takes none)")
     chosen = load_subject(subject, arguments, common)
-    network, seed, notes = chosen.config.network, chosen.config.seed, notes_console(quiet=common.quiet)
-    images = _images(chosen, batch, common)
-    if not (chosen.config.data and chosen.config.data.path):
-        notes.print(f"no image folder given: the batch is random numbers, seed {seed}")
-    state = chosen.trained.state if chosen.trained else None
-    with progress_bar(notes) as bar:
-        report = check_network(
-            network,
-            chosen.config.loss.balanced(images.class_counts),
-            state.parameters if state else network.initial_parameters(seed),
-            state.running_statistics if state else network.initial_state(),
-            images.x,
-            images.labels,
-            entries=sys.maxsize if full else entries,
-            seed=seed,
-            threads=common.threads,
-            progress=lambda done, total: bar.show("checking entries", done, total),
-        )
+    if bug == _LIST:
+        _list_bugs(chosen, common)
+    report = _check(chosen, bug, sys.maxsize if full else entries, batch, common)
     if common.json:
         write_json(gradcheck_document(report))
     else:
         draw_gradcheck(report, results_console())
+    raise typer.Exit(_EXIT_CODES[report.verdict])
+
+
+def _check(subject: Subject, bug: str | None, entries: int | None, batch: int, common: Common) -> GradcheckReport:
+    config, notes = subject.config, notes_console(quiet=common.quiet)
+    images = _images(subject, batch, common)
+    network, loss = config.network, config.loss.balanced(images.class_counts)
+    if bug:
+        network, loss = plant(network, loss, bug)
+    if not (config.data and config.data.path):
+        notes.print(f"no image folder given: the batch is random numbers, seed {config.seed}")
+    state = subject.trained.state if subject.trained else None
+    with progress_bar(notes) as bar:
+        return check_network(
+            network,
+            loss,
+            state.parameters if state else network.initial_parameters(config.seed),
+            state.running_statistics if state else network.initial_state(),
+            images.x,
+            images.labels,
+            entries=entries,
+            seed=config.seed,
+            threads=common.threads,
+            progress=lambda done, total: bar.show("checking entries", done, total),
+        )
+
+
+def _list_bugs(subject: Subject, common: Common) -> None:
+    """Name the bugs that can be planted in a network, and end."""
+    config = subject.config
+    bugs = fitting_bugs(config.network, config.loss)
+    if common.json:
+        write_json(bugs)
+    else:
+        draw_bugs(bugs, results_console())
+    raise typer.Exit
+
+
+def _self_test(common: Common) -> None:
+    """Check the checker, and end."""
+    with progress_bar(notes_console(quiet=common.quiet)) as bar:
+        report = self_test(networks(), lambda done, total: bar.show("planting bugs", done, total))
+    if common.json:
+        write_json(self_test_document(report))
+    else:
+        draw_self_test(report, results_console())
     raise typer.Exit(_EXIT_CODES[report.verdict])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import prod
 from operator import ne
 
 import numpy as np
@@ -91,8 +92,9 @@ def _noise(shapes: tuple[Shape, ...], rng: np.random.Generator) -> tuple[Array, 
 
 
 def _integers(shapes: tuple[Shape, ...], rng: np.random.Generator) -> tuple[Array, ...]:
-    high = LARGEST_INTEGER + 1
-    return tuple(rng.integers(-LARGEST_INTEGER, high, (*shape, IMAGES)).astype(float) for shape in shapes)
+    """Return each integer as often as the next: however small an array is, a 0 is among them."""
+    integers = np.arange(-LARGEST_INTEGER, LARGEST_INTEGER + 1.0)
+    return tuple(rng.permutation(np.resize(integers, prod(shape) * IMAGES)).reshape(*shape, IMAGES) for shape in shapes)
 
 
 def _resized(node: Node, resize: Callable[[Layer, Shape], Shape]) -> Node:

@@ -1,6 +1,6 @@
 """The checker checked: every bug of the catalogue in every network where it shows, and the networks without any."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -21,6 +21,7 @@ from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredErro
 from cnnbp.network import Network
 
 IMAGES, ENTRIES = 4, 40
+Subject = tuple[Network, Loss]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Detection:
 
     network: str
     layer: str
+    type: str
     bug: str
     story: str
     detected: bool
@@ -56,17 +58,24 @@ class SelfTestReport:
         return "pass" if caught and set(self.unbroken.values()) == {"pass"} else "fail"
 
     @property
-    def kinds(self) -> int:
-        """How many different bugs were planted, whatever the network."""
-        return len({(detection.layer.rstrip("0123456789"), detection.bug) for detection in self.detections})
+    def kinds(self) -> dict[tuple[str, str], tuple[Detection, ...]]:
+        """What became of each bug of each type of layer, in all networks together."""
+        found: dict[tuple[str, str], tuple[Detection, ...]] = {}
+        for detection in self.detections:
+            key = detection.type, detection.bug
+            found[key] = (*found.get(key, ()), detection)
+        return found
 
 
-def self_test(progress: Callable[[int, int], None] = lambda done, total: None) -> SelfTestReport:
-    """Plant every bug of the catalogue wherever it shows in `networks()`, and check."""
+def self_test(
+    subjects: Mapping[str, Subject],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    only: Callable[[FittingBug], bool] = lambda fit: True,
+) -> SelfTestReport:
+    """Check networks as they are, and with every bug of the catalogue (or `only` some) wherever it shows in one."""
     start = perf_counter()
-    subjects = dict(networks())
     unbroken = {name: _check(*subject).verdict for name, subject in subjects.items()}
-    plans = [(name, fit) for name, (network, loss) in subjects.items() for fit in fitting_bugs(network, loss)]
+    plans = [(name, fit) for name, subject in subjects.items() for fit in fitting_bugs(*subject) if only(fit)]
     detections = []
     for done, (name, fit) in enumerate(plans):
         detections.append(_detect(name, *subjects[name], fit))
@@ -74,10 +83,17 @@ def self_test(progress: Callable[[int, int], None] = lambda done, total: None) -
     return SelfTestReport(tuple(detections), unbroken, perf_counter() - start)
 
 
-def networks() -> Iterator[tuple[str, tuple[Network, Loss]]]:
-    """Yield small networks, by name, in which every bug of the catalogue shows somewhere."""
+def networks() -> dict[str, Subject]:
+    """Return small networks, by name, in which every bug of the catalogue shows somewhere."""
+    return {"lecture": _lecture(), "windows": _windows(), "blocks": _blocks(), "smooth": _smooth()}
+
+
+def _lecture() -> Subject:
     lecture = [Conv2d(filters=1, kernel=3), ReLU(), MaxPool2d(kernel=2), Flatten(), Dense(units=1)]
-    yield "lecture", (Network((1, 6, 6), lecture), BinaryCrossEntropy())
+    return Network((1, 6, 6), lecture), BinaryCrossEntropy()
+
+
+def _windows() -> Subject:
     windows = [
         Conv2d(filters=2, kernel=3, pad="same"),
         LeakyReLU(slope=0.2),
@@ -88,7 +104,10 @@ def networks() -> Iterator[tuple[str, tuple[Network, Loss]]]:
         Flatten(),
         Dense(units=3),
     ]
-    yield "windows", (Network((2, 7, 6), windows), CrossEntropy(class_weights=(1.0, 2.0, 0.5)))
+    return Network((2, 7, 6), windows), CrossEntropy(class_weights=(1.0, 2.0, 0.5))
+
+
+def _blocks() -> Subject:
     block = Residual(layers=(Conv2d(filters=3, kernel=3, pad="same", bias=False), BatchNorm(), ELU(alpha=0.7)))
     blocks: list[LayerSpec] = [
         Conv2d(filters=3, kernel=2, stride=2),
@@ -99,7 +118,10 @@ def networks() -> Iterator[tuple[str, tuple[Network, Loss]]]:
         Flatten(),
         Dense(units=2),
     ]
-    yield "blocks", (Network((2, 8, 6), blocks), MeanSquaredError())
+    return Network((2, 8, 6), blocks), MeanSquaredError()
+
+
+def _smooth() -> Subject:
     smooth = [
         Conv2d(filters=2, kernel=(3, 2)),
         GELU(),
@@ -112,13 +134,13 @@ def networks() -> Iterator[tuple[str, tuple[Network, Loss]]]:
         BatchNorm(),
         Dense(units=3),
     ]
-    yield "smooth", (Network((1, 7, 8), smooth), CrossEntropy(label_smoothing=0.1))
+    return Network((1, 7, 8), smooth), CrossEntropy(label_smoothing=0.1)
 
 
 def _detect(name: str, network: Network, loss: Loss, fit: FittingBug) -> Detection:
-    report = _check(*plant(network, loss, f"{fit.layer}:{fit.bug}"))
+    report = _check(*plant(network, loss, fit.spelling))
     end_to_end = any(tensor.verdict == "fail" for tensor in report.tensors)
-    return Detection(name, fit.layer, fit.bug, fit.story, report.verdict == "fail", report.blame, end_to_end)
+    return Detection(name, fit.layer, fit.type, fit.bug, fit.story, report.verdict == "fail", report.blame, end_to_end)
 
 
 def _check(network: Network, loss: Loss) -> GradcheckReport:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cnnbp.config.problems import did_you_mean
 from cnnbp.errors import ConfigError
 from cnnbp.gradcheck.bugs.activations import ACTIVATION_BUGS
 from cnnbp.gradcheck.bugs.convolution import CONVOLUTION_BUGS
@@ -33,17 +34,27 @@ class FittingBug:
     """A bug that can be planted in a network and shows there; `layer` is a node's name, or `loss`."""
 
     layer: str
+    type: str
     bug: str
     story: str
+
+    @property
+    def spelling(self) -> str:
+        """How it is asked for: LAYER:BUG."""
+        return f"{self.layer}:{self.bug}"
 
 
 def fitting_bugs(network: Network, loss: Loss) -> list[FittingBug]:
     """Return every bug that changes a gradient of the network, layer by layer."""
     outputs = network.output_shape[0]
     found = [
-        FittingBug(node.name, bug.name, bug.story) for node in network.nodes for bug in LAYER_BUGS if bug.fits(node)
+        FittingBug(node.name, node.layer.type, bug.name, bug.story)
+        for node in network.nodes
+        for bug in LAYER_BUGS
+        if bug.fits(node)
     ]
-    return [*found, *(FittingBug(LOSS, bug.name, bug.story) for bug in LOSS_BUGS if bug.fits(loss, outputs))]
+    of_loss = [FittingBug(LOSS, loss.type, bug.name, bug.story) for bug in LOSS_BUGS if bug.fits(loss, outputs)]
+    return [*found, *of_loss]
 
 
 def plant(network: Network, loss: Loss, spelling: str) -> tuple[Network, Loss]:
@@ -59,10 +70,18 @@ def plant(network: Network, loss: Loss, spelling: str) -> tuple[Network, Loss]:
         for bug in LAYER_BUGS:
             if node.name == layer and bug.name == name and bug.fits(node):
                 return network.with_layer(node.index, broken_layer(node.layer, bug.mistake)), loss
-    fitting = [f"{fit.layer}:{fit.bug}" for fit in fitting_bugs(network, loss)]
-    here = [fit for fit in fitting if fit.startswith(f"{layer}:")]
-    raise ConfigError(
-        f"no bug {spelling!r} to plant: LAYER:BUG is one of {', '.join(here)}"
-        if here
-        else f'no bug {spelling!r} to plant: no layer "{layer}" with bugs; there are {", ".join(fitting)}'
-    )
+    raise ConfigError(_no_such_bug(spelling, fitting_bugs(network, loss)))
+
+
+def _no_such_bug(spelling: str, fitting: list[FittingBug]) -> str:
+    """Say what is wrong with a spelling: its form, its layer, or the bug."""
+    layer, colon, name = spelling.partition(":")
+    layers = list(dict.fromkeys(fit.layer for fit in fitting))
+    bugs = [fit.bug for fit in fitting if fit.layer == layer]
+    if not colon:
+        return f"no bug {spelling!r} to plant: write LAYER:BUG, as {fitting[0].spelling}"
+    if not bugs:
+        return f"no bug {spelling!r} to plant: no layer {layer!r} with bugs; {did_you_mean(layer, layers)}"
+    if name in {*(bug.name for bug in LAYER_BUGS), *(bug.name for bug in LOSS_BUGS)}:
+        return f"no bug {spelling!r} to plant: {name} does not show in {layer}; these do: {', '.join(bugs)}"
+    return f"no bug {spelling!r} to plant: {did_you_mean(name, bugs)}"

@@ -24,7 +24,13 @@ ACTIVATION_BUGS = (
     Bug("mask-of-output", "mask y ≥ 0, which is true everywhere", (ReLU,), _slope(lambda s: s.y >= 0)),
     Bug("mask-of-gradient", "mask from the upstream gradient", (ReLU,), _slope(lambda s: s.dy > 0)),
     Bug("guided", "mask from z and from the upstream gradient", (ReLU,), _slope(lambda s: (s.x > 0) & (s.dy > 0))),
-    Bug("slope-0", "the left slope is 0, as in ReLU", (LeakyReLU,), _slope(lambda s: s.x > 0)),
+    Bug(
+        "slope-0",
+        "the left slope is 0, as in ReLU",
+        (LeakyReLU,),
+        _slope(lambda s: s.x > 0),
+        lambda node: not has(node, slope=0.0),
+    ),
     Bug(
         "slope-hard-coded",
         "the left slope is 0.01 whatever the option says",
@@ -37,6 +43,7 @@ ACTIVATION_BUGS = (
         "1 on the left and the slope on the right",
         (LeakyReLU,),
         _slope(lambda s: np.where(s.x > 0, dict(s.layer)["slope"], 1)),
+        lambda node: not has(node, slope=1.0),
     ),
     Bug(
         "alpha-forgotten",

@@ -146,6 +146,6 @@ CONVOLUTION_BUGS = (
         "the mean over all places instead of the sum",
         (Conv2d,),
         on_gradient("b", lambda step, db: db / (step.dy.shape[1] * step.dy.shape[2])),
-        lambda node: "b" in node.parameter_specs,
+        lambda node: "b" in node.parameter_specs and node.output_shape[1:] != (1, 1),
     ),
 )

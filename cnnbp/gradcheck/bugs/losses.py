@@ -40,5 +40,19 @@ LOSS_BUGS = (
     ),
     LossBug("diagonal-jacobian", "softmax differentiated element by element", (CrossEntropy,), _diagonal),
     LossBug("sigma-again", "σ′ multiplied in, though it has cancelled", (BinaryCrossEntropy,), _sigma_again),
+    LossBug(
+        "weights-forgotten",
+        "the class weights are in the loss and not in its gradient",
+        ALL,
+        lambda s: s.with_loss(class_weights=None),
+        lambda loss, outputs: isinstance(loss.class_weights, tuple) and set(loss.class_weights) != {1.0},
+    ),
+    LossBug(
+        "smoothing-forgotten",
+        "the gradient takes the hard label for the smoothed one",
+        (BinaryCrossEntropy, CrossEntropy),
+        lambda s: s.with_loss(label_smoothing=0.0),
+        lambda loss, outputs: dict(loss)["label_smoothing"] > 0,
+    ),
     LossBug("no-factor-2", "the 2 of the square is missing", (MeanSquaredError,), lambda s: s.right() / 2),
 )

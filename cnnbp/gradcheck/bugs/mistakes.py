@@ -76,6 +76,12 @@ class LossStep:
         """Return what the loss's own backward returns, (K, M)."""
         return self.loss.backward(self.cache, self.batch_size)
 
+    def with_loss(self, **options: Any) -> Array:
+        """Return what the loss would return with other options."""
+        loss = self.loss.model_copy(update=options)
+        _, cache = loss.forward(self.logits, self.labels)
+        return loss.backward(cache, self.batch_size)
+
     def with_labels(self, labels: Array) -> Array:
         """Return what it would return for other labels."""
         _, cache = self.loss.forward(self.logits, labels)

@@ -1,0 +1,51 @@
+"""`cnnbp gradcheck --break` and `--self-test`, as a user runs them."""
+
+import json
+
+import pytest
+
+from cnnbp.config import load_config
+from cnnbp.gradcheck.bugs import fitting_bugs
+from tests.cli.command import ROOT, cnnbp
+
+LECTURE = "configs/lecture.yaml"
+
+
+def test_a_planted_bug_ends_with_1_and_blames_its_layer():
+    code, out, err = cnnbp("gradcheck", LECTURE, "--break", "conv1:dX-unflipped")
+    assert (code, "Traceback" in err) == (1, False)
+    assert "FAIL  conv1" in out
+
+
+def test_a_planted_bug_is_blamed_in_json():
+    code, out, _ = cnnbp("gradcheck", LECTURE, "--break", "loss:no-1/M", "--json", "-q")
+    document = json.loads(out)
+    assert (code, document["verdict"], document["blame"]) == (1, "fail", ["loss"])
+
+
+def test_the_list_names_every_bug_that_fits_with_its_story():
+    config = load_config(ROOT / LECTURE)
+    bugs = fitting_bugs(config.network, config.loss)
+    code, out, err = cnnbp("gradcheck", LECTURE, "--break", "list")
+    assert (code, err) == (0, "")
+    for bug in bugs:
+        assert any(line.startswith(f"{bug.spelling} ") and bug.story in line for line in out.splitlines())
+    code, out, _ = cnnbp("gradcheck", LECTURE, "--break", "list", "--json")
+    assert [entry["bug"] for entry in json.loads(out)] == [bug.bug for bug in bugs]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ((LECTURE, "--break", "conv1:dX-unfliped"), 'did you mean "dX-unflipped"?'),
+        ((LECTURE, "--break", "con1:dX-unflipped"), 'did you mean "conv1"?'),
+        (("--self-test", LECTURE), "takes neither CONFIG nor --break"),
+        (("--self-test", "--break", "list"), "takes neither CONFIG nor --break"),
+        ((), "needs a CONFIG or a RUN"),
+    ],
+)
+def test_a_wrong_request_ends_with_2_and_says_what_would_do(arguments, hint):
+    code, out, err = cnnbp("gradcheck", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert hint in err
