@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-SOURCES := cnnbp tests datasets
+SOURCES := cnnbp tests datasets docs
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint format parity

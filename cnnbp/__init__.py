@@ -1,3 +1,56 @@
-"""cnnbp: train small convolutional networks on image folders and take their gradients apart."""
+"""cnnbp: train small convolutional networks on image folders and take their gradients apart.
+
+    import cnnbp
+
+    config = cnnbp.load_config("configs/digits.yaml", ["train.epochs=3"])
+    for epoch in cnnbp.train(config):
+        print(epoch.metrics.val_accuracy)
+
+The names below are the public ones, beside the layers, losses, optimizers and schedules of the modules of that name
+and `cnnbp.gradcheck`. They are imported when they are asked for, so `import cnnbp` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnbp.api import Backpropagation, Epoch, backpropagate, check_gradients, load_config, train
+    from cnnbp.config import Config
+    from cnnbp.errors import CheckpointError, CnnbpError, ConfigError, DataError, Diverged, ShapeError
+    from cnnbp.network import Network
+    from cnnbp.parameters import Parameters
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "cnnbp.api": ("Backpropagation", "Epoch", "backpropagate", "check_gradients", "load_config", "train"),
+    "cnnbp.config": ("Config",),
+    "cnnbp.errors": ("CheckpointError", "CnnbpError", "ConfigError", "DataError", "Diverged", "ShapeError"),
+    "cnnbp.network": ("Network",),
+    "cnnbp.parameters": ("Parameters",),
+}
+
+__all__ = [  # noqa: RUF022  (in the order of a first look)
+    "load_config",
+    "train",
+    "backpropagate",
+    "check_gradients",
+    "Backpropagation",
+    "Config",
+    "Epoch",
+    "Network",
+    "Parameters",
+    "CnnbpError",
+    "ConfigError",
+    "ShapeError",
+    "DataError",
+    "CheckpointError",
+    "Diverged",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'cnnbp' has no attribute {name!r}")
