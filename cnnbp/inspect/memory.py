@@ -7,7 +7,7 @@ micro-batches of a batch or, where they are many, with enough of them to know wh
 
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from math import ceil, log2
 from typing import Any
 
@@ -68,7 +68,8 @@ def step_memory(network: Network, loss: Loss, optimizer: Optimizer, batch_size: 
     peak = step.peak(measured)
     if measured < batch_size:
         gradient = network.layout.size * np.dtype(DTYPE).itemsize  # each level of their tree lets one more wait
-        per_image = (peak - gradient - step.peak(measured // 2)) / (measured // 2)
+        alone = replace(step, threads=1)  # who waits for whom on several threads is chance, and would be multiplied
+        per_image = (alone.peak(measured) - gradient - alone.peak(measured // 2)) / (measured // 2)
         peak += ceil(per_image * (batch_size - measured) + gradient * log2(batch_size / measured))
     return StepMemory(batch_size, m, threads, peak)
 
