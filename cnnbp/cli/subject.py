@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, load_job, split_arguments
-from cnnbp.config import Config, load_config
+from cnnbp.config import Config
 from cnnbp.errors import ConfigError
-from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
-from cnnbp.training.run_directory import existing_run_directory
+from cnnbp.training.checkpoint import Checkpoint
+from cnnbp.training.trained import load_trained
 
 ConfigOrRun = Annotated[
     Path,
@@ -43,13 +43,8 @@ def load_subject(path: Path, arguments: Sequence[str] | None, common: Common) ->
 
 def load_run(path: Path, data: Path | None, common: Common) -> Subject:
     """Read a run's best checkpoint, or the given one, and its configuration; DATA takes the place of its images."""
-    if path.is_dir():
-        run = existing_run_directory(path)
-        trained = load_checkpoint(run.best if run.best.exists() else run.last)
-        config = load_config(run.config)
-    else:
-        trained = load_checkpoint(path)
-        config = trained.config
+    trained = load_trained(path)
+    config = trained.for_images(data)
     if common.seed is not None:
         config = config.model_copy(update={"seed": common.seed})
-    return Subject(config if data is None else config.with_data(data), trained)
+    return Subject(config, trained.checkpoint)

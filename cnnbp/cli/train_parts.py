@@ -14,7 +14,7 @@ from cnnbp.inspect.shapes import network_shapes
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.shapes import draw_shapes
-from cnnbp.report.train import draw_initial_loss, draw_job, draw_notes
+from cnnbp.report.train import draw_initial_loss, draw_job, draw_job_notes
 from cnnbp.training.datasets import Datasets, load_datasets
 from cnnbp.training.job import Job
 from cnnbp.training.state import TrainingState
@@ -64,7 +64,7 @@ def load(
         )
     job = Job.of(config, select(datasets), threads=options.threads)
     draw_job(job, screen.results)
-    draw_notes(job, screen.notes)
+    draw_job_notes(job, screen.notes)
     return job
 
 

@@ -3,6 +3,6 @@
 The arrays are those of the checkpoint, (filters, C/groups, kH, kW) and (out, in), as PyTorch and ONNX have them.
 """
 
-from cnnbp.export.formats import FORMATS, Export, export_checkpoint
+from cnnbp.export.formats import FORMATS, Export, Format, export_checkpoint
 
-__all__ = ["FORMATS", "Export", "export_checkpoint"]
+__all__ = ["FORMATS", "Export", "Format", "export_checkpoint"]

@@ -4,10 +4,12 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
+from cnnbp.arrays import Shape
 from cnnbp.errors import ConfigError
 from cnnbp.export.onnx_model import onnx_bytes
 from cnnbp.export.packages import needed
@@ -16,15 +18,24 @@ from cnnbp.training.checkpoint import Checkpoint
 from cnnbp.training.files import written_whole
 
 
+class Format(StrEnum):
+    """What weights can be written as; also the files' suffixes."""
+
+    ONNX = "onnx"
+    SAFETENSORS = "safetensors"
+    NPZ = "npz"
+
+
 @dataclass(frozen=True)
 class Export:
-    """A file that was written: its size in bytes, and how many arrays and numbers are in it."""
+    """A file that was written: its size in bytes, how many arrays and numbers are in it, and what reads it."""
 
     path: Path
-    format: str
+    format: Format
     bytes: int
     arrays: int
     numbers: int
+    usage: str
 
 
 def npz_bytes(checkpoint: Checkpoint) -> bytes:
@@ -48,14 +59,25 @@ def safetensors_bytes(checkpoint: Checkpoint) -> bytes:
     return needed("safetensors.numpy").save(weights(checkpoint), noted)
 
 
-FORMATS: Mapping[str, Callable[[Checkpoint], bytes]] = {
-    "onnx": onnx_bytes,
-    "safetensors": safetensors_bytes,
-    "npz": npz_bytes,
+FORMATS: Mapping[Format, Callable[[Checkpoint], bytes]] = {
+    Format.ONNX: onnx_bytes,
+    Format.SAFETENSORS: safetensors_bytes,
+    Format.NPZ: npz_bytes,
+}
+
+_USAGE: Mapping[Format, Callable[[Checkpoint], str]] = {
+    Format.ONNX: lambda checkpoint: (
+        f"pixels (M, {_shape(checkpoint.config.network.input_shape)}) float32 in 0…1 →"
+        f" logits (M, {_shape(checkpoint.config.network.output_shape)}): the normalisation is inside"
+    ),
+    Format.SAFETENSORS: lambda checkpoint: (
+        "safetensors.torch.load_file(FILE): arrays as PyTorch lays them out, on normalised pixels"
+    ),
+    Format.NPZ: lambda checkpoint: "numpy.load(FILE): arrays as PyTorch lays them out, on normalised pixels",
 }
 
 
-def export_checkpoint(checkpoint: Checkpoint, format_name: str, path: Path, *, overwrite: bool = False) -> Export:
+def export_checkpoint(checkpoint: Checkpoint, format_name: Format, path: Path, *, overwrite: bool = False) -> Export:
     """Write a checkpoint's weights to a file, whole or not at all.
 
     Raises ConfigError for a file that is there already, an unknown layer or a missing package; CheckpointError where
@@ -67,4 +89,9 @@ def export_checkpoint(checkpoint: Checkpoint, format_name: str, path: Path, *, o
     with written_whole(path) as file:
         file.write(content)
     arrays = weights(checkpoint)
-    return Export(path, format_name, len(content), len(arrays), sum(array.size for array in arrays.values()))
+    numbers = sum(array.size for array in arrays.values())
+    return Export(path, format_name, len(content), len(arrays), numbers, _USAGE[format_name](checkpoint))
+
+
+def _shape(shape: Shape) -> str:
+    return ", ".join(map(str, shape))

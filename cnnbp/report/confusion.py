@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cnnbp.arrays import Array
-from cnnbp.report.console import printable
+from cnnbp.report.console import one_line
 from cnnbp.report.tables import Column, print_table
 
 _LONGEST_NAME = 12
@@ -14,7 +14,7 @@ _LONGEST_NAME = 12
 
 def draw_confusion(counts: Array, classes: Sequence[str], title: str, console: Console) -> None:
     """Print counts (classes, classes): a row for each true class, a column for each predicted one."""
-    names = [printable(name) for name in classes]
+    names = [one_line(name) for name in classes]
     columns = [Column("true \\ predicted", names)]
     for index, name in enumerate(names):
         cells = [_cell(int(count), row == index) for row, count in enumerate(counts[:, index])]

@@ -9,7 +9,7 @@ from rich.text import Text
 from cnnbp.arrays import format_shape
 from cnnbp.inspect.examine import Inspection, is_small
 from cnnbp.inspect.statistics import TensorStatistics
-from cnnbp.report.console import printable
+from cnnbp.report.console import one_line
 from cnnbp.report.derivation import draw_derivation
 from cnnbp.report.formatting import format_number
 from cnnbp.report.tables import Column, print_table
@@ -40,7 +40,7 @@ def _draw_batch(inspection: Inspection, console: Console) -> None:
     batch, record = inspection.batch, inspection.record
     right = sum(image.label == image.prediction for image in inspection.images)
     dropout = "on, as in training" if record.tape.training else "off"
-    console.print(Text.assemble(("batch    ", "bold"), f"{len(batch.names)} images of {printable(batch.source)}"))
+    console.print(Text.assemble(("batch    ", "bold"), f"{len(batch.names)} images of {one_line(batch.source)}"))
     console.print(
         Text.assemble(
             ("loss     ", "bold"), f"{format_number(record.loss)}, {right} of {len(batch.names)} classified right"
@@ -56,8 +56,8 @@ def _draw_images(inspection: Inspection, console: Console) -> None:
     classes, images = inspection.batch.classes, inspection.images[:_MOST_IMAGES]
     columns = [
         Column("m", [str(image.index + 1) for image in images], "right"),
-        Column("image", [printable(image.name) for image in images]),
-        Column("class", [printable(classes[image.label]) for image in images], weight=80),
+        Column("image", [one_line(image.name) for image in images]),
+        Column("class", [one_line(classes[image.label]) for image in images], weight=80),
         Column("taken for", [_verdict(classes[image.prediction], image.label == image.prediction) for image in images]),
         Column("p(class)", [_short(image.probability) for image in images], "right", weight=60),
         Column("loss", [_short(image.loss) for image in images], "right"),
@@ -73,7 +73,7 @@ def _draw_images(inspection: Inspection, console: Console) -> None:
 def _draw_chain(title: str, chain: Sequence[TensorStatistics], console: Console) -> None:
     columns = [
         Column("", [Text(line.symbol, style="bold") for line in chain]),
-        Column("layer", [printable(line.layer) for line in chain], weight=50),
+        Column("layer", [one_line(line.layer) for line in chain], weight=50),
         Column("shape", [format_shape(line.shape[:-1], "M") for line in chain]),
         *(
             Column(name, [_short(getattr(line, name)) for line in chain], "right")
@@ -90,7 +90,7 @@ def _draw_parameters(inspection: Inspection, console: Console) -> None:
     spreads = [line.images for line in lines]
     columns = [
         Column("θ", [Text(line.symbol, style="bold") for line in lines]),
-        Column("name", [printable(line.name) for line in lines], weight=50),
+        Column("name", [one_line(line.name) for line in lines], weight=50),
         Column("shape", [format_shape(line.shape) for line in lines], weight=60),
         Column("‖∂L/∂θ‖", [_short(line.gradient_norm) for line in lines], "right"),
         Column("‖θ‖", [_short(line.norm) for line in lines], "right"),
@@ -107,10 +107,10 @@ def _draw_parameters(inspection: Inspection, console: Console) -> None:
 def _draw_kinks(inspection: Inspection, console: Console) -> None:
     for relu in inspection.dead_units:
         maps = f", {relu.dead_channels} of {relu.channels} whole maps" if 1 < relu.channels < relu.units else ""
-        console.print(f"{printable(relu.layer)}: {relu.dead} of {relu.units} units are 0 for every image{maps}")
+        console.print(f"{one_line(relu.layer)}: {relu.dead} of {relu.units} units are 0 for every image{maps}")
     for pool in inspection.tied_windows:
         tied = f"{pool.tied} of {pool.windows} windows have a tied maximum, {pool.at_zero} of them at 0"
-        console.print(f"{printable(pool.layer)}: {tied}")
+        console.print(f"{one_line(pool.layer)}: {tied}")
 
 
 def _draw_update(inspection: Inspection, console: Console) -> None:
@@ -152,7 +152,7 @@ def grads_document(inspection: Inspection) -> dict[str, Any]:
 
 
 def _verdict(name: str, right: bool) -> Text:
-    return Text(printable(name), style="green" if right else "red")
+    return Text(one_line(name), style="green" if right else "red")
 
 
 def _short(value: float | None) -> str:

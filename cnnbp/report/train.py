@@ -13,9 +13,10 @@ from cnnbp.config import Config
 from cnnbp.inspect.symbols import derive_symbols, slope
 from cnnbp.network import Network
 from cnnbp.report.confusion import draw_confusion
-from cnnbp.report.console import printable
+from cnnbp.report.console import one_line, printable
 from cnnbp.report.curves import draw_curves
 from cnnbp.report.formatting import format_number
+from cnnbp.report.notes import draw_notes
 from cnnbp.report.tables import Column, print_table
 from cnnbp.schedules import Cosine
 from cnnbp.training.gradients import TensorStep
@@ -30,7 +31,7 @@ _MANY_CLASSES = 12
 
 def draw_job(job: Job, console: Console) -> None:
     """Show the classes, the images of each split and the network's totals."""
-    classes = [printable(name) for name in job.datasets.classes]
+    classes = [one_line(name) for name in job.datasets.classes]
     names = ", ".join(classes[:_MANY_CLASSES]) + ", …" * (len(classes) > _MANY_CLASSES)
     counts = ", ".join(f"{len(subset)} {name}" for name, subset in job.datasets.splits.items())
     network = job.config.network
@@ -43,12 +44,9 @@ def draw_job(job: Job, console: Console) -> None:
     console.print(Text.assemble(("training ", "bold"), f"{job.config.train.epochs} epochs of {steps}"))
 
 
-def draw_notes(job: Job, console: Console) -> None:
+def draw_job_notes(job: Job, console: Console) -> None:
     """Say what was skipped, what decoding had to do, and which images are in two splits."""
-    for reason, count in job.datasets.skipped.items():
-        console.print(f"skipped {count} {reason}")
-    for note, count in job.datasets.notes.items():
-        console.print(f"{count} images {note}")
+    draw_notes(job.datasets.skipped, job.datasets.notes, console)
     duplicates = job.datasets.duplicates
     if duplicates:
         first = " and ".join(map(repr, duplicates[0]))

@@ -73,9 +73,7 @@ class Datasets:
     @property
     def skipped(self) -> Counter[str]:
         """What was passed over, by reason: files that are no images, and images that could not be read."""
-        skipped = Counter(self.folder.skipped)
-        unreadable = sum(len(images.bad) for images in self._image_sets)
-        return skipped + Counter({"images that cannot be read": unreadable})
+        return skipped_files(self.folder, self._image_sets)
 
     @property
     def notes(self) -> Counter[str]:
@@ -109,6 +107,12 @@ class Datasets:
         """Return `count` training images, class after class in turn, to train and to validate on; no test split."""
         few = self.train.take(np.sort(in_turn(self.train.labels)[:count]))
         return replace(self, train=few, validation=few, test=None)
+
+
+def skipped_files(folder: ImageFolder, image_sets: Sequence[ImageSet]) -> Counter[str]:
+    """Count what was passed over, by reason: files that are no images, and images that could not be read."""
+    unreadable = sum(len(images.bad) for images in image_sets)
+    return Counter(folder.skipped) + Counter({"images that cannot be read": unreadable})
 
 
 def data_config(config: Config) -> DataConfig:

@@ -12,7 +12,7 @@ from cnnbp.data.batches import Batch, batches, epoch_order
 from cnnbp.data.normalize import Normalization
 from cnnbp.engine import Engine, micro_batch_size
 from cnnbp.training.datasets import Datasets, Subset, normalization
-from cnnbp.training.measure import Measurement, measuring
+from cnnbp.training.measure import Measurement, measured, measuring
 from cnnbp.training.state import TrainingState
 
 
@@ -96,9 +96,4 @@ class Job:
 
     def measure(self, state: TrainingState, subset: Subset, progress: Callable[[int], None]) -> Measurement:
         """Run images through the network of a state; `progress` is told how many are done."""
-        measuring = self.measuring(state, subset)
-        while True:
-            try:
-                progress(next(measuring))
-            except StopIteration as end:
-                return end.value
+        return measured(self.measuring(state, subset), progress)

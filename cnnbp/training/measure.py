@@ -1,6 +1,6 @@
 """Loss and predictions of a trained network on a set of images."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,6 +74,15 @@ def measuring(
     logits = np.concatenate([result.logits for result in results], axis=1)
     losses = np.concatenate([result.losses for result in results])
     return Measurement(subset, engine.loss, logits, losses)
+
+
+def measured(measuring: Generator[int, None, Measurement], progress: Callable[[int], None]) -> Measurement:
+    """Run `measuring` to its end; `progress` is told how many images are done."""
+    while True:
+        try:
+            progress(next(measuring))
+        except StopIteration as end:
+            return end.value
 
 
 def _batches(

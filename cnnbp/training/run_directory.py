@@ -109,11 +109,16 @@ def new_run_directory(wanted: Path | None, name: str) -> RunDirectory:
 
 def existing_run_directory(path: Path) -> RunDirectory:
     """Return the run directory at `path`, or the one around a checkpoint file. Raises CheckpointError."""
-    folder = path.parent.parent if path.is_file() and path.parent.name == _CHECKPOINTS else path
-    run = RunDirectory(folder)
+    run = (run_directory_around(path) if path.is_file() else None) or RunDirectory(path)
     if not run.config.is_file():
         raise CheckpointError(f"{str(path)!r} is no run directory: there is no {run.config.name} in it")
     return run
+
+
+def run_directory_around(checkpoint: Path) -> RunDirectory | None:
+    """Return the run directory that a checkpoint file lies in, if it lies in one."""
+    run = RunDirectory(checkpoint.parent.parent)
+    return run if checkpoint.parent.name == _CHECKPOINTS and run.config.is_file() else None
 
 
 def _first_free(first: Path) -> Path:

@@ -1,0 +1,69 @@
+"""`cnnbp evaluate`: how good a run is on images whose classes are known."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnbp.cli.common import Common, verb
+from cnnbp.cli.subject import Run
+from cnnbp.data.folder import ImageFolder
+from cnnbp.engine import available_cores
+from cnnbp.evaluate.images import SplitName, images_to_evaluate
+from cnnbp.evaluate.scores import evaluate as evaluated
+from cnnbp.evaluate.scores import measure_images
+from cnnbp.report.console import notes_console, results_console
+from cnnbp.report.document import write_json
+from cnnbp.report.evaluate import draw_evaluation, evaluation_document
+from cnnbp.report.notes import draw_notes
+from cnnbp.report.progress import progress_bar
+from cnnbp.report.trained import draw_trained
+from cnnbp.training.datasets import skipped_files
+from cnnbp.training.measure import Measurement
+from cnnbp.training.trained import Trained, load_trained
+
+
+@verb
+def evaluate(
+    run: Run,
+    data: Annotated[
+        Path | None,
+        typer.Argument(metavar="DATA", show_default=False, help="Another image folder than the run's own."),
+    ] = None,
+    *,
+    split: Annotated[
+        SplitName | None, typer.Option(show_default=False, help="By default the first of these that there is.")
+    ] = None,
+    worst: Annotated[int, typer.Option(min=0, metavar="N", help="Name the N images with the largest losses.")] = 10,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")] = False,
+    common: Common,
+) -> None:
+    """Show loss, accuracy, each class, the confusion matrix and the worst images of a run's best checkpoint."""
+    trained = load_trained(run)
+    measurement, folder = _measured(trained, data, split, skip_bad, common)
+    images = measurement.subset.images
+    draw_notes(skipped_files(folder, [images]), images.notes, notes_console(quiet=common.quiet))
+    result = evaluated(measurement, trained.checkpoint.classes, worst)
+    name, source = measurement.subset.name, str(folder.root)
+    if common.json:
+        write_json(evaluation_document(result, trained, name, source))
+        return
+    console = results_console()
+    draw_trained(trained, console)
+    draw_evaluation(result, name, source, console)
+
+
+def _measured(
+    trained: Trained, data: Path | None, split: SplitName | None, skip_bad: bool, common: Common
+) -> tuple[Measurement, ImageFolder]:
+    threads = common.threads or available_cores()
+    with progress_bar(notes_console(quiet=common.quiet)) as bar:
+
+        def decoding(name: str, done: int, total: int) -> None:
+            bar.show(f"decoding {name}", done, total)
+
+        def evaluating(done: int) -> None:
+            bar.show(f"evaluating {subset.name}", done, len(subset))
+
+        subset, folder = images_to_evaluate(trained, data, split, skip_bad=skip_bad, threads=threads, progress=decoding)
+        return measure_images(trained, subset, threads=threads, progress=evaluating), folder

@@ -1,0 +1,85 @@
+"""`cnnbp predict`: what a run takes images for."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnbp.cli.common import Common, verb
+from cnnbp.cli.subject import Run
+from cnnbp.data.store import BadImage
+from cnnbp.engine import available_cores
+from cnnbp.errors import DataError
+from cnnbp.evaluate.predictions import FoundImages, Prediction, find_images
+from cnnbp.evaluate.predictions import predict as predicted
+from cnnbp.report.console import notes_console, print_error, results_console
+from cnnbp.report.document import write_json
+from cnnbp.report.notes import draw_notes
+from cnnbp.report.predict import draw_predictions, predictions_document
+from cnnbp.report.progress import progress_bar
+from cnnbp.report.trained import draw_trained
+from cnnbp.training.trained import Trained, load_trained
+
+_STDIN = Path("-")
+
+
+@verb
+def predict(
+    run: Run,
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE…", show_default=False, help="Files; folders; - for a list on stdin, one name a line."
+        ),
+    ],
+    *,
+    top: Annotated[int, typer.Option(min=1, metavar="K", help="Name the K most probable classes.")] = 1,
+    common: Common,
+) -> None:
+    """Name the class of each image, with its probability. What cannot be read is named, and stops nothing."""
+    trained = load_trained(run)
+    notes = notes_console(quiet=common.quiet)
+    found = find_images(_paths(images))
+    draw_notes(found.skipped, {}, notes)
+    if not common.json:
+        draw_trained(trained, notes)
+    predictions, bad = _predicted(trained, found, top, common)
+    if common.json:
+        write_json(predictions_document(predictions, bad, trained))
+    else:
+        draw_predictions(predictions, results_console())
+    for image in bad:
+        print_error(f"cannot read {image.name!r}: {image.reason}")
+    if bad:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _predicted(
+    trained: Trained, found: FoundImages, top: int, common: Common
+) -> tuple[Sequence[Prediction], Sequence[BadImage]]:
+    predictions: list[Prediction] = []
+    bad = list(found.bad)
+    with progress_bar(notes_console(quiet=common.quiet)) as bar:
+        for some in predicted(trained, found.files, top=top, threads=common.threads or available_cores()):
+            predictions += some.predictions
+            bad += some.bad
+            bar.show("predicting", len(predictions) + len(bad), len(found.files) + len(found.bad))
+    return predictions, bad
+
+
+def _paths(arguments: Sequence[Path]) -> Iterator[Path]:
+    for argument in arguments:
+        if argument == _STDIN:
+            yield from map(Path, _listed())
+        else:
+            yield argument
+
+
+def _listed() -> Iterator[str]:
+    """Read names from stdin: one a line, or with a NUL behind each, as `find -print0` and `git ls-files -z` write."""
+    text = sys.stdin.buffer.read()
+    separator = b"\0" if b"\0" in text else b"\n"
+    return (os.fsdecode(name) for name in text.split(separator) if name)

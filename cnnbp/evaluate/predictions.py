@@ -1,0 +1,109 @@
+"""What a trained network takes images for whose class nobody knows."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnbp.data.folder import Split
+from cnnbp.data.store import BadImage, ImageSet, decode_split
+from cnnbp.data.walk import Walk
+from cnnbp.engine import Engine
+from cnnbp.errors import DataError
+from cnnbp.training.datasets import Subset, image_format
+from cnnbp.training.measure import measured, measuring
+from cnnbp.training.trained import Trained
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A class and its probability."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An image's most probable classes, the first the most."""
+
+    image: str
+    top: tuple[Guess, ...]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Some files' predictions in their order, and those that cannot be read."""
+
+    predictions: tuple[Prediction, ...]
+    bad: tuple[BadImage, ...]
+
+
+@dataclass(frozen=True)
+class FoundImages:
+    """The files to look at, what there is instead of an image, and what was passed over in folders, by reason."""
+
+    files: tuple[Path, ...]
+    bad: tuple[BadImage, ...]
+    skipped: Counter[str]
+
+
+def find_images(paths: Iterable[Path]) -> FoundImages:
+    """Return files as they are given, and the images of folders, sorted; whether they can be read is seen later."""
+    files: list[Path] = []
+    bad: list[BadImage] = []
+    skipped: Counter[str] = Counter()
+    for path in paths:
+        try:
+            found = [path] if path.is_file() else _images_below(path, skipped)
+        except DataError as error:
+            bad.append(BadImage(str(path), str(error)))
+        else:
+            files += found
+    return FoundImages(tuple(files), tuple(bad), skipped)
+
+
+def predict(trained: Trained, files: Sequence[Path], *, top: int, threads: int) -> Iterator[Predictions]:
+    """Yield what the files are taken for, some files at a time; those that cannot be read stop nothing."""
+    config = trained.config
+    size = config.train.batch_size
+    with Engine(config.network, trained.checkpoint.loss, threads=threads) as engine:
+        for start in range(0, len(files), size):
+            chosen = tuple(files[start : start + size])
+            unlabelled = Split(chosen, tuple(map(str, chosen)), np.zeros(len(chosen), np.intp))
+            images = decode_split(unlabelled, image_format(config), skip_bad=True, threads=threads)
+            yield Predictions(tuple(_predictions(engine, trained, images, top)), images.bad)
+
+
+def _images_below(folder: Path, skipped: Counter[str]) -> list[Path]:
+    """Return a folder's images, sorted. Raises DataError where there are none, or there is no folder."""
+    if not folder.exists():
+        raise DataError("No such file or directory")
+    if not folder.is_dir():
+        raise DataError("it is neither a file nor a folder")
+    walk = Walk(folder)
+    found = sorted(walk.images(folder))
+    skipped.update(walk.skipped)
+    if not found:
+        raise DataError("the folder has no images")
+    return found
+
+
+def _predictions(engine: Engine, trained: Trained, images: ImageSet, top: int) -> Iterator[Prediction]:
+    if not len(images):
+        return
+    checkpoint, state = trained.checkpoint, trained.checkpoint.state
+    batches = measuring(
+        engine,
+        state.parameters,
+        state.running_statistics,
+        Subset("given", images, np.arange(len(images))),
+        checkpoint.normalization,
+        len(images),
+    )
+    probabilities = measured(batches, lambda done: None).probabilities()  # (classes, N)
+    for name, column in zip(images.names, probabilities.T, strict=True):
+        order = np.argsort(-column, kind="stable")[:top]
+        yield Prediction(name, tuple(Guess(checkpoint.classes[k], float(column[k])) for k in order))

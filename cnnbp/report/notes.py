@@ -1,0 +1,13 @@
+"""What was skipped and what decoding had to do: said once, with a count."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+
+
+def draw_notes(skipped: Mapping[str, int], notes: Mapping[str, int], console: Console) -> None:
+    """Say how many files were passed over, by reason, and how many images decoding changed, by what it did."""
+    for reason, count in skipped.items():
+        console.print(f"skipped {count} {reason}", soft_wrap=True)
+    for note, count in notes.items():
+        console.print(f"{count} images {note}", soft_wrap=True)

@@ -1,0 +1,56 @@
+"""A trained network to be used: a checkpoint, where it lies, and what is known of the run around it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnbp.config import Config, load_config
+from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
+from cnnbp.training.run_directory import RunDirectory, existing_run_directory, run_directory_around
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A checkpoint and the file that it is from; `run` is None for a file outside any run directory.
+
+    `config` is the checkpoint's own, with the image folder of the run where that is known.
+    """
+
+    checkpoint: Checkpoint
+    file: Path
+    run: RunDirectory | None
+    config: Config
+
+    @property
+    def name(self) -> str:
+        """What it may be called: the run directory's name, or the file's."""
+        return self.run.path.resolve().name if self.run else self.file.stem
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs were over when the checkpoint was written."""
+        return self.checkpoint.state.epoch
+
+    def for_images(self, folder: Path | None) -> Config:
+        """Return the configuration for another image folder, or for the run's own where None is given."""
+        return self.config if folder is None else self.config.with_data(folder)
+
+
+def load_trained(path: Path) -> Trained:
+    """Read the best checkpoint of a run directory, its last one where no epoch is over yet, or the given file.
+
+    Raises CheckpointError.
+    """
+    if path.is_dir():
+        run: RunDirectory | None = existing_run_directory(path)
+        assert run is not None
+        file = run.best if run.best.exists() else run.last
+    else:
+        run, file = run_directory_around(path), path
+    checkpoint = load_checkpoint(file)
+    return Trained(checkpoint, file, run, _with_images_of(run, checkpoint.config) if run else checkpoint.config)
+
+
+def _with_images_of(run: RunDirectory, config: Config) -> Config:
+    """Checkpoints do not say where their images were; the run's configuration does."""
+    data = load_config(run.config).data
+    return config if data is None or data.path is None else config.with_data(data.path)

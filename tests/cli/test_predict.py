@@ -1,0 +1,114 @@
+"""`cnnbp predict` as a user runs it."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.cli.command import COMMAND, cnnbp, environment
+from tests.cli.runs import CLASSES, document, picture, trained_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return trained_run(tmp_path_factory.mktemp("predict"))
+
+
+def with_stdin(text, *arguments, cwd):
+    command = [*COMMAND, "predict", *map(str, arguments)]
+    result = subprocess.run(command, input=text, cwd=cwd, env=environment(), capture_output=True, timeout=120)
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
+
+
+def test_each_image_has_its_classes_by_probability(run, tmp_path):
+    image = picture(tmp_path / "1.png", 2, 0)
+    found = document("predict", run, image, "--top", 9)
+    assert found["classes"] == list(CLASSES)
+    [prediction] = found["predictions"]
+    probabilities = [guess["probability"] for guess in prediction["top"]]
+    assert prediction["image"] == str(image)
+    assert {guess["class"] for guess in prediction["top"]} == set(CLASSES)
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) == pytest.approx(1, abs=1e-6)
+    assert len(document("predict", run, image)["predictions"][0]["top"]) == 1
+
+
+def test_an_image_is_taken_for_the_same_in_any_company(run, tmp_path):
+    images = [picture(tmp_path / f"{index}.png", index % 3, index) for index in range(20)]  # more than a batch
+    together = document("predict", run, tmp_path, "--top", 3)["predictions"]
+    assert len(together) == 20
+    alone = document("predict", run, images[7], "--top", 3)["predictions"][0]
+    again = next(prediction for prediction in together if prediction["image"] == str(images[7]))
+    for one, other in zip(alone["top"], again["top"], strict=True):
+        assert one["class"] == other["class"]
+        assert one["probability"] == pytest.approx(other["probability"], rel=1e-5)
+
+
+def test_a_folder_is_searched_and_what_is_no_image_counted(run, tmp_path):
+    picture(tmp_path / "b" / "2.png", 0, 0)
+    picture(tmp_path / "1.png", 0, 0)
+    (tmp_path / "notes.txt").write_text("no image")
+    exit_code, screen, errors = cnnbp("predict", run, tmp_path)
+    assert exit_code == 0
+    assert screen.index("1.png") < screen.index("2.png")
+    assert "skipped 1 files of other types" in errors
+    assert "best.npz, after epoch" in errors
+
+
+def test_what_cannot_be_read_is_named_and_does_not_stop_the_rest(run, tmp_path):
+    good = picture(tmp_path / "good.png", 0, 0)
+    (tmp_path / "bad.png").write_text("no image")
+    (tmp_path / "empty").mkdir()
+    exit_code, screen, errors = cnnbp("predict", run, "missing", "bad.png", "empty", good, "-q", cwd=tmp_path)
+    assert exit_code == 3
+    assert str(good) in screen
+    assert [line.split(": ")[1] for line in errors.splitlines()] == [
+        "cannot read 'missing'", "cannot read 'empty'", "cannot read 'bad.png'"
+    ]  # fmt: skip
+
+
+def test_json_names_what_cannot_be_read_too(run, tmp_path):
+    exit_code, screen, _ = cnnbp("predict", run, "missing", "--json", cwd=tmp_path)
+    assert exit_code == 3
+    found = json.loads(screen)
+    assert found["predictions"] == []
+    assert found["unreadable"] == [{"image": "missing", "reason": "No such file or directory"}]
+
+
+@pytest.mark.parametrize("name", ["with space.png", "grün.png", "[red].png", os.fsdecode(b"\xff.png")])
+def test_a_list_on_stdin_has_a_name_on_each_line(run, tmp_path, name):
+    picture(tmp_path / name, 0, 0)
+    exit_code, screen, errors = with_stdin(os.fsencode(f"{name}\n\n"), run, "-", "--json", cwd=tmp_path)
+    assert exit_code == 0, errors
+    assert json.loads(screen)["predictions"][0]["image"] == name
+
+
+def test_names_with_newlines_are_listed_with_a_nul_behind_each(run, tmp_path):
+    picture(tmp_path / "a\nb.png", 0, 0)
+    picture(tmp_path / "c.png", 0, 0)
+    exit_code, screen, errors = with_stdin(b"a\nb.png\0c.png\0", run, "-", cwd=tmp_path)
+    assert exit_code == 0, errors
+    assert r"a\nb.png" in screen
+    assert "c.png" in screen
+
+
+def test_an_empty_list_is_no_error(run, tmp_path):
+    exit_code, screen, _ = with_stdin(b"", run, "-", cwd=tmp_path)
+    assert (exit_code, screen) == (0, "")
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly(run, tmp_path):
+    picture(tmp_path / "1.png", 0, 0)
+    command = [*COMMAND, "predict", str(run), str(tmp_path), "-q"]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) < 0
+
+
+def test_a_pipe_in_place_of_an_image_is_refused_rather_than_waited_for(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    exit_code, _, errors = cnnbp("predict", run, tmp_path / "pipe.png")
+    assert exit_code == 3
+    assert "neither a file nor a folder" in errors
