@@ -99,7 +99,7 @@ def _run_console(page: Path, line: int, body: str, start: int, folder: Path) -> 
 
 
 def _shell(command: str, folder: Path) -> str:
-    """Return what a command prints on stdout and stderr together, without colour and spaces at the ends of lines."""
+    """Return what a command prints on stdout and stderr together, without colour and white space at the ends."""
     outside = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
@@ -112,7 +112,7 @@ def _shell(command: str, folder: Path) -> str:
         timeout=_SECONDS,
         check=False,
     )
-    return "".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines())
+    return "".join(f"{line.rstrip()}\n" for line in result.stdout.rstrip().splitlines())
 
 
 def matches(expected: str, got: str) -> bool:
