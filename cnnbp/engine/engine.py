@@ -1,4 +1,4 @@
-"""The engine: a batch on threads."""
+"""The engine: a batch on threads, and on ranks."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +12,11 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.engine.batch import Inference, MicroBatch, StepResult
-from cnnbp.engine.machine import available_cores, one_blas_thread, unpacked_multiplications
+from cnnbp.engine.machine import one_blas_thread, unpacked_multiplications
 from cnnbp.engine.memory import Memory
 from cnnbp.engine.passes import Pass, Segment
-from cnnbp.engine.tree import GradientSum, tree_sum
+from cnnbp.engine.ranks import ALONE, Ranks
+from cnnbp.engine.tree import Division, GradientSum
 from cnnbp.layers import CoupledLayer
 from cnnbp.losses import Loss
 from cnnbp.network import Network
@@ -29,9 +30,11 @@ Result = TypeVar("Result")
 class Engine:
     """Runs batches through a network. A context manager: inside it BLAS has one thread, which keeps the bits."""
 
-    def __init__(self, network: Network, loss: Loss, *, threads: int | None = None, seed: int = 0) -> None:
-        self.network, self.loss, self.seed = network, loss, seed
-        self.threads = threads or available_cores()
+    def __init__(
+        self, network: Network, loss: Loss, *, threads: int | None = None, seed: int = 0, ranks: Ranks = ALONE
+    ) -> None:
+        self.network, self.loss, self.seed, self.ranks = network, loss, seed, ranks
+        self.threads = threads or ranks.cores
         self.segments = _segments(network.nodes)
         self.memory = Memory()
         self._resources = ExitStack()
@@ -48,43 +51,59 @@ class Engine:
         self._pool = None
 
     def step(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch], step: int = 0) -> StepResult:
-        """Run one training batch forward and backward; `step` keys its random streams."""
+        """Run one training batch forward and backward; `step` keys its random streams.
+
+        Each rank gives its run of the micro-batches, and all get the result of the whole batch.
+        """
+        division = self._divided(batch)
         passes = [
             Pass(self.network, self.loss, params, state, images, (self.seed, step, ordinal), self.memory)
-            for ordinal, images in enumerate(batch)
+            for ordinal, images in enumerate(batch, division.first)
         ]
         new_state, agreed = dict(state), None
         for segment, (meeting, *_) in pairwise(self.segments):
             shares = self._map(partial(Pass.forward, segment=segment, agreed=agreed, meeting=meeting), passes)
-            agreed = tree_sum(shares, coupled(meeting).combine)
+            agreed = division.sum(shares, coupled(meeting).combine)
             new_state[meeting.name] = coupled(meeting).updated_state(state[meeting.name], agreed)
-        total = GradientSum(len(passes), self.memory)
-        size = sum(len(images.labels) for images in batch)
-        sums = self._map(partial(Pass.turn, segment=self.segments[-1], agreed=agreed, size=size, total=total), passes)
+        total = GradientSum(division, self.memory)
+        turn = partial(Pass.turn, segment=self.segments[-1], agreed=agreed, size=division.size, total=total)
+        sums = self._map(turn, passes)
         for segment, (meeting, *_) in reversed(list(pairwise(self.segments))):
-            agreed = tree_sum(sums, np.add)
+            agreed = division.sum(sums, np.add)
             back = partial(Pass.backward, segment=segment, agreed=agreed, meeting=meeting, total=total)
             sums = self._map(back, passes)
-        losses = np.concatenate([p.losses for p in passes])
-        return StepResult(losses, sum(p.correct for p in passes), total.total, new_state)
+        losses, correct = self._gathered([p.outcome for p in passes], division, params)
+        return StepResult(losses, int(correct.sum()), total.total(params), new_state)
 
     def infer(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch]) -> Inference:
-        """Run images through the network as it is used after training: running statistics, no dropout."""
-        results = self._map(partial(self._infer, params, state), batch)
-        logits = np.concatenate([logits for logits, _ in results], axis=1)
-        return Inference(logits, np.concatenate([losses for _, losses in results]))
+        """Run images through the network as it is used after training: running statistics, no dropout.
 
-    def _infer(self, params: Parameters, state: Tensors, images: MicroBatch) -> tuple[Array, Array]:
+        Each rank gives its run of the micro-batches, and all get all results.
+        """
+        results = self._map(partial(self._infer, params, state), batch)
+        table = self._gathered(results, self._divided(batch), params)
+        return Inference(table[:-1], table[-1])
+
+    def _infer(self, params: Parameters, state: Tensors, images: MicroBatch) -> Array:
+        """Return the logits and, below them, the losses (K + 1, m)."""
         arena, unpacked = self.memory.take_arena(), unpacked_multiplications()
         tape = Tape(self.network, params, state, images.x, arena, training=False, unpacked=unpacked)
         logits = tape.forward(self.network.nodes).copy()
         self.memory.return_arena(arena)
         losses, _ = self.loss.forward(logits, images.labels)
-        return logits, losses
+        return np.vstack([logits, losses])
+
+    def _divided(self, batch: Sequence[MicroBatch]) -> Division:
+        return Division.of(self.ranks, len(batch), sum(len(images.labels) for images in batch))
+
+    def _gathered(self, tables: Sequence[Array], division: Division, params: Parameters) -> Array:
+        """Put the tables (n, m) of all ranks' micro-batches side by side, (n, M)."""
+        mine = np.concatenate(tables, axis=1).T if tables else np.empty(0, params.vector.dtype)
+        return np.ascontiguousarray(self.ranks.gather(mine, division.images).T)
 
     def _map(self, function: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
         """Apply the function to each piece, on threads where there are several; results in the order of the pieces."""
-        if len(work) == 1 or self.threads == 1:
+        if len(work) <= 1 or self.threads == 1:
             return [function(piece) for piece in work]
         if self._pool is None:
             self._pool = self._resources.enter_context(ThreadPoolExecutor(self.threads, "cnnbp"))

@@ -59,8 +59,8 @@ class Pass:
     def turn(self, segment: Segment, agreed: Array | None, size: int, total: GradientSum) -> Array:
         """Run the last segment, the loss, and the segment back; `size` is the whole batch's M."""
         logits = self._run(segment, agreed)
-        self.losses, cache = self.loss.forward(logits, self.images.labels)
-        self.correct = int((self.loss.predictions(logits) == self.images.labels).sum())
+        losses, cache = self.loss.forward(logits, self.images.labels)
+        self.outcome = np.array((losses, self.loss.predictions(logits) == self.images.labels))  # (2, m)
         self.tape.gradients[segment[-1].index] = self.loss.backward(cache, size)
         return self._unwind(segment, total)
 

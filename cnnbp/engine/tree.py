@@ -1,38 +1,136 @@
-"""Sums in the order of a fixed binary tree: the same bits however many threads took part, and whoever came first."""
+"""Sums in the order of a fixed binary tree: the same bits however many threads and processes took part.
 
-from collections.abc import Callable, Sequence
+A node is (level, place): the sum of the leaves from place·2^level on, 2^level of them or what there is. Its children
+are (level − 1, 2·place) and (level − 1, 2·place + 1); one without a neighbour is passed up as it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import accumulate, pairwise
 from threading import Lock
 from typing import TypeVar
 
+import numpy as np
+
+from cnnbp.arrays import Array
 from cnnbp.engine.memory import Memory
+from cnnbp.engine.ranks import Ranks
 from cnnbp.parameters import Parameters
 
 Leaf = TypeVar("Leaf")
+Node = tuple[int, int]
 
 
 def tree_sum(leaves: Sequence[Leaf], add: Callable[[Leaf, Leaf], Leaf]) -> Leaf:
     """Add neighbours until one is left: ((0+1)+(2+3))+4, always in this order."""
-    while len(leaves) > 1:
-        pairs = [add(left, right) for left, right in zip(leaves[::2], leaves[1::2], strict=False)]
-        leaves = [*pairs, *leaves[2 * len(pairs) :]]
-    return leaves[0]
+    return node_sum(root(len(leaves)), {(0, place): leaf for place, leaf in enumerate(leaves)}, len(leaves), add)
+
+
+def root(count: int) -> Node:
+    """Return the node that is the sum of all leaves."""
+    return max(count - 1, 0).bit_length(), 0
+
+
+def node_sum(node: Node, known: Mapping[Node, Leaf], count: int, add: Callable[[Leaf, Leaf], Leaf]) -> Leaf:
+    """Return a node of the tree over `count` leaves, given enough of the nodes below it."""
+    if node in known:
+        return known[node]
+    level, place = node[0] - 1, 2 * node[1]
+    left = node_sum((level, place), known, count, add)
+    return add(left, node_sum((level, place + 1), known, count, add)) if (place + 1) << level < count else left
+
+
+def largest_nodes(start: int, end: int, count: int) -> list[Node]:
+    """Return from left to right the fewest nodes, and the highest of equals, that make up the leaves start … end."""
+    nodes, top = [], root(count)[0]
+    while start < end:
+        level = next(
+            level
+            for level in range(top, -1, -1)
+            if start % (1 << level) == 0 and min(start + (1 << level), count) <= end
+        )
+        nodes.append((level, start >> level))
+        start += 1 << level
+    return nodes
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the ranks have divided a batch: how many micro-batches, and images, each of them has."""
+
+    ranks: Ranks
+    leaves: tuple[int, ...]
+    images: tuple[int, ...]
+
+    @staticmethod
+    def of(ranks: Ranks, leaves: int, images: int) -> "Division":
+        """Ask every rank what it has."""
+        table = ranks.gather(np.array([[leaves, images]]), [1] * ranks.size)
+        return _division(ranks, *map(tuple, table.T.tolist()))
+
+    @cached_property
+    def count(self) -> int:
+        """The micro-batches of the batch."""
+        return sum(self.leaves)
+
+    @cached_property
+    def size(self) -> int:
+        """The images of the batch, M."""
+        return sum(self.images)
+
+    @cached_property
+    def first(self) -> int:
+        """Which of the batch's micro-batches this rank's first one is."""
+        return sum(self.leaves[: self.ranks.rank])
+
+    @cached_property
+    def nodes(self) -> list[list[Node]]:
+        """The nodes that each rank can sum up on its own."""
+        edges = pairwise(accumulate(self.leaves, initial=0))
+        return [largest_nodes(start, end, self.count) for start, end in edges]
+
+    @property
+    def mine(self) -> list[Node]:
+        """The nodes that this rank sums up."""
+        return self.nodes[self.ranks.rank]
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """How many nodes each rank sums up."""
+        return [len(nodes) for nodes in self.nodes]
+
+    def total(self, values: Sequence[Leaf], add: Callable[[Leaf, Leaf], Leaf]) -> Leaf:
+        """Return the sum of the whole batch from all ranks' nodes."""
+        nodes = (node for nodes in self.nodes for node in nodes)
+        return node_sum(root(self.count), dict(zip(nodes, values, strict=True)), self.count, add)
+
+    def sum(self, shares: Sequence[Array], add: Callable[[Array, Array], Array]) -> Array:
+        """Return the sum of all ranks' micro-batches, given this rank's."""
+        leaves = {(0, self.first + place): share for place, share in enumerate(shares)}
+        sums = np.array([node_sum(node, leaves, self.count, add) for node in self.mine])
+        return self.total(list(self.ranks.gather(sums, self.counts)), add)
+
+
+_division = lru_cache(maxsize=8)(Division)  # nearly all steps are divided alike
 
 
 class GradientSum:
-    """The tree of `tree_sum` over gradients that come in any order, from any thread.
+    """The tree over gradients that come in any order, from any thread, and at last from the other ranks.
 
     Whoever brings the second of two neighbours adds them, while both are in its cache, and goes on upwards.
     """
 
-    def __init__(self, count: int, memory: Memory) -> None:
-        self._count, self._memory = count, memory
-        self._waiting: dict[tuple[int, int], Parameters] = {}  # (level, place) → sum that waits for its neighbour
+    def __init__(self, division: Division, memory: Memory) -> None:
+        self._division, self._memory = division, memory
+        self._ends = set(division.mine)
+        self._waiting: dict[Node, Parameters] = {}  # sums that wait for their neighbours, or for the other ranks
         self._lock = Lock()
 
     def add(self, place: int, gradient: Parameters) -> None:
         """Take the gradient of one micro-batch; its memory is the sum's from now on."""
-        level, count = 0, self._count
-        while count > 1:
+        level, count = 0, self._division.count
+        while (level, place) not in self._ends:
             neighbour = place ^ 1
             if neighbour < count:
                 with self._lock:
@@ -43,4 +141,17 @@ class GradientSum:
                 gradient.vector += other.vector  # a + b = b + a to the bit
                 self._memory.return_gradient(other)
             level, place, count = level + 1, place // 2, -(-count // 2)
-        self.total = gradient
+        self._waiting[level, place] = gradient
+
+    def total(self, like: Parameters) -> Parameters:
+        """Return the sum over all ranks, once this rank's micro-batches are all added."""
+        sums = [self._waiting[node] for node in self._division.mine]
+        total = sums[0] if sums else self._memory.take_gradient(like)
+        vectors = [gradient.vector for gradient in sums]
+        self._division.ranks.combine(vectors, self._division.counts, self._combine, total.vector)
+        for gradient in sums[1:]:
+            self._memory.return_gradient(gradient)
+        return total
+
+    def _combine(self, vectors: Sequence[Array]) -> Array:
+        return self._division.total(vectors, np.add)

@@ -1,0 +1,109 @@
+"""The processes that work on one batch together: what the engine needs of them, and the one that works alone.
+
+Each rank brings a contiguous run of a batch's micro-batches, in the order of the ranks. Every call is made by all
+ranks, in the same order.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from cnnbp.arrays import Array
+from cnnbp.engine.machine import available_cores
+
+Combine = Callable[[Sequence[Array]], Array]
+
+
+class Ranks(Hashable, Protocol):
+    """Processes that were started together, of which this is number `rank` of `size`, counted from 0."""
+
+    rank: int
+    size: int
+    host: str
+
+    @property
+    def cores(self) -> int:
+        """How many of its host's cores this process may use."""
+
+    def gather(self, mine: Array, counts: Sequence[int]) -> Array:
+        """Return every rank's rows, below each other; rank r has counts[r] of them.
+
+        A rank without any gives an empty array of the same dtype.
+        """
+
+    def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
+        """Write into `out` (N,) what `combine` makes of all ranks' vectors (N,), of which rank r has counts[r].
+
+        Each number of the result must follow from the same places of the vectors: they may be combined in slices.
+        `out` may be one of `mine`.
+        """
+
+    def broadcast(self, content: bytes) -> bytes:
+        """Return what rank 0 gave."""
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether one of the ranks said yes."""
+
+    def meet(self, seconds: float | None) -> bool:
+        """Wait until all ranks are here; False where that takes longer. Apart from all other calls."""
+
+    def abort(self, code: int) -> None:
+        """End all ranks at once."""
+
+
+class Alone:
+    """One process, which has everything already."""
+
+    rank = 0
+    size = 1
+    host = ""
+
+    @property
+    def cores(self) -> int:
+        """All that this process may use."""
+        return available_cores()
+
+    def gather(self, mine: Array, counts: Sequence[int]) -> Array:
+        """Return what was given."""
+        return mine
+
+    def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
+        """Combine what was given."""
+        if len(mine) > 1 or mine[0] is not out:
+            out[...] = combine(mine)
+
+    def broadcast(self, content: bytes) -> bytes:
+        """Return what was given."""
+        return content
+
+    def any(self, flag: bool) -> bool:
+        """Return what was given."""
+        return flag
+
+    def meet(self, seconds: float | None) -> bool:
+        """Wait for nobody."""
+        return True
+
+    def abort(self, code: int) -> None:
+        """Leave the end to whoever asks: there is nobody else to end."""
+
+
+ALONE = Alone()
+
+
+def run_of(count: int, ranks: Ranks) -> range:
+    """Return which of `count` things this rank takes; the first rank always has one, and any two differ by one."""
+    start, end = (-(-count * rank // ranks.size) for rank in (ranks.rank, ranks.rank + 1))
+    return range(start, end)
+
+
+def gather_texts(text: str, ranks: Ranks) -> list[str]:
+    """Return every rank's text, in the order of the ranks."""
+    mine = np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8)
+    lengths = ranks.gather(np.array([len(mine)]), [1] * ranks.size).tolist()
+    whole = ranks.gather(mine, lengths).tobytes()
+    ends = np.cumsum(lengths)
+    return [
+        whole[end - length : end].decode("utf-8", "surrogateescape") for end, length in zip(ends, lengths, strict=True)
+    ]
