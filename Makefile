@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SOURCES := cnnbp tests datasets docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format parity
+.PHONY: help install run test lint format coverage dist docs parity
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,18 @@ lint: $(INSTALLED)  ## ruff, mypy and the floors of the house
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+coverage: $(INSTALLED)  ## the tests' coverage of cnnbp, branch by branch
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --cov --cov-report=term:skip-covered --cov-report=html
+
+docs: $(INSTALLED)  ## run what the documents show, and write down what has changed
+	$(BIN)/python -m docs.reference
+	$(BIN)/python -m docs.documents
+
+dist: $(INSTALLED)  ## wheel and sdist, each tried in an empty environment
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist >/dev/null
+	.ci/try-dist dist
 
 format: $(INSTALLED)  ## rewrite the sources as lint wants them
 	$(BIN)/ruff check --fix $(SOURCES)
