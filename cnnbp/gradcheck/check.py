@@ -9,8 +9,9 @@ import numpy as np
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.endtoend import network_claims
 from cnnbp.gradcheck.examination import Finding, examinations, run_all
+from cnnbp.gradcheck.explanation import layer_result, merged, traced
 from cnnbp.gradcheck.layerwise import LayerCase, layer_cases, loss_cases
-from cnnbp.gradcheck.results import GradcheckReport, LayerResult, TensorResult, tensor_result
+from cnnbp.gradcheck.results import GradcheckReport, LayerResult, tensor_result
 from cnnbp.gradcheck.workers import Workers
 from cnnbp.losses import Loss
 from cnnbp.network import Network, Node
@@ -45,9 +46,9 @@ def check_network(
         planned = examinations([*(claim for case in cases for claim in case.claims), *whole], entries, seed)
         counter = _Counter(progress, sum(len(examination.entries) for examination in planned))
         findings = iter(run_all(planned, workers, counter.advance))
-    layers = _merged([_layer_result(case, findings) for case in cases])
+    layers = merged([_layer_result(case, findings) for case in cases])
     tensors = [tensor_result(finding, finding.claim.name) for finding in findings]
-    return GradcheckReport(tuple(tensors), tuple(layers), (), perf_counter() - start)
+    return traced(GradcheckReport(tuple(tensors), layers, (), perf_counter() - start), network)
 
 
 def _cases(
@@ -73,16 +74,4 @@ class _Counter:
 
 def _layer_result(case: LayerCase, findings: Iterator[Finding]) -> LayerResult:
     """Take as many findings as the layer has claims."""
-    tensors = [tensor_result(next(findings), claim.name.rpartition(".")[2]) for claim in case.claims]
-    return LayerResult(case.name, case.type, tuple(tensors), case.problems)
-
-
-def _merged(results: list[LayerResult]) -> list[LayerResult]:
-    """Put what was found about one layer on different inputs together."""
-    layers: dict[str, LayerResult] = {}
-    for result in results:
-        before = layers.get(result.name)
-        tensors: tuple[TensorResult, ...] = (*before.tensors, *result.tensors) if before else result.tensors
-        problems = (*before.problems, *result.problems) if before else result.problems
-        layers[result.name] = LayerResult(result.name, result.type, tensors, tuple(dict.fromkeys(problems)))
-    return list(layers.values())
+    return layer_result(case, [next(findings) for _ in case.claims])

@@ -11,6 +11,7 @@ from cnnbp.arrays import Array, Shape
 from cnnbp.gradcheck.arguments import Parameter, Value
 from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.computation import Computation
+from cnnbp.gradcheck.diagnosis.trial import LossTrial, Trial
 from cnnbp.gradcheck.heads import InnerProductHead, LossHead
 from cnnbp.gradcheck.identities import broken_layer_identities, broken_loss_identities
 from cnnbp.gradcheck.preflight import observe
@@ -33,6 +34,7 @@ class LayerCase:
     type: str
     claims: tuple[LayerClaim, ...]
     problems: tuple[str, ...]
+    trial: Trial | LossTrial | None = None  # to try things with; None where backward is no function
 
 
 def layer_cases(node: Node, params: Params, state: Tensors, seed: int) -> Iterator[LayerCase]:
@@ -54,7 +56,8 @@ def loss_cases(loss: Loss, outputs: int, seed: int) -> Iterator[LayerCase]:
         dlogits = loss.backward(cache, IMAGES)
         computation = Computation((), {}, {}, {INPUT: logits}, {}, LossHead(loss, labels, logits))
         claim = LayerClaim(Value("logits", computation, INPUT), dlogits)
-        yield LayerCase("loss", loss.type, (claim,), tuple(broken_loss_identities(loss, dlogits)))
+        problems = tuple(broken_loss_identities(loss, dlogits))
+        yield LayerCase("loss", loss.type, (claim,), problems, LossTrial(loss, logits, labels))
 
 
 def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], seed: int) -> LayerCase:
@@ -74,7 +77,8 @@ def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], see
         claims.append(LayerClaim(Value(name, computation, index), dx))
     problems = [*seen.problems, *broken_layer_identities(node.layer, upstream, seen.dxs[0])]
     fitting = tuple(claim for claim in claims if claim.gradient.shape == claim.theta.shape)
-    return LayerCase(node.name, node.layer.type, fitting, tuple(problems))
+    trial = None if seen.problems else Trial(node.layer, params, xs, upstream, ctx)
+    return LayerCase(node.name, node.layer.type, fitting, tuple(problems), trial)
 
 
 def _jittered(node: Node, params: Params, rng: np.random.Generator) -> Params:

@@ -1,7 +1,7 @@
 """What a gradient check found, as plain data."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from typing import Literal
 
@@ -9,7 +9,11 @@ import numpy as np
 
 from cnnbp.arrays import Array, Shape
 from cnnbp.gradcheck.comparison import Verdict
+from cnnbp.gradcheck.diagnosis import Pattern, finding_hint, pattern_of
 from cnnbp.gradcheck.examination import Finding
+
+COMES_THROUGH = "comes through"  # begins the hint of a gradient that only a guilty layer behind it spoils
+LOSS = "loss"  # what stands for the loss where a layer is named
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 
@@ -48,6 +52,13 @@ class TensorResult:
     worst: WorstEntry
     direction: Outcome | None = None
     hint: str | None = None
+    finding: Finding | None = field(default=None, repr=False, compare=False)  # every entry, to be drawn
+
+    @property
+    def pattern(self) -> Pattern:
+        """Every checked entry, as hints read them."""
+        assert self.finding is not None
+        return pattern_of(self.finding)
 
     @property
     def verdict(self) -> Outcome:
@@ -94,6 +105,17 @@ class GradcheckReport:
         return tuple(layer.name for layer in self.layers if layer.verdict == "fail")
 
     @property
+    def hint(self) -> str | None:
+        """What is wrong: a layer, as far as its wrong entries tell; else what stands between right layers."""
+        if self.blame:
+            return next((f"{layer.name}: {layer.hint}" for layer in self.layers if layer.hint), None)
+        hints = {tensor.hint for tensor in self.tensors if tensor.verdict == "fail"}
+        if not hints:
+            return None
+        [seen] = hints if len(hints) == 1 else [None]
+        return "every layer is right alone: it is the wiring or the scaling" + (f"; {seen}" if seen else "")
+
+    @property
     def checked(self) -> int:
         """Number of entries that were checked, in layers alone and end to end."""
         return sum(tensor.checked for tensor in (*self.tensors, *(t for layer in self.layers for t in layer.tensors)))
@@ -115,8 +137,8 @@ def outcome(verdict: Verdict) -> Outcome:
     return "fail" if verdict == Verdict.FAIL else "inconclusive" if verdict == Verdict.INCONCLUSIVE else "pass"
 
 
-def tensor_result(finding: Finding, name: str, hint: str | None = None) -> TensorResult:
-    """Count a finding's verdicts and pick its worst entry."""
+def tensor_result(finding: Finding, name: str) -> TensorResult:
+    """Count a finding's verdicts, pick its worst entry, and see what the wrong ones look like."""
     comparison, shape = finding.comparison, finding.claim.theta.shape
     count = {verdict: int((comparison.verdicts == verdict).sum()) for verdict in Verdict}
     difference = np.abs(comparison.analytic - comparison.numeric)
@@ -134,7 +156,8 @@ def tensor_result(finding: Finding, name: str, hint: str | None = None) -> Tenso
         max_relative_error=float(relative.max()),
         worst=_worst(finding, difference),
         direction=outcome(finding.direction.verdict) if finding.direction else None,
-        hint=hint,
+        hint=finding_hint(finding),
+        finding=finding,
     )
 
 

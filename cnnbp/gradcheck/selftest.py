@@ -36,6 +36,7 @@ class Detection:
     detected: bool
     blame: tuple[str, ...]
     end_to_end: bool
+    hint: str | None
 
     @property
     def caught(self) -> bool:
@@ -74,7 +75,7 @@ def self_test(
 ) -> SelfTestReport:
     """Check networks as they are, and with every bug of the catalogue (or `only` some) wherever it shows in one."""
     start = perf_counter()
-    unbroken = {name: _check(*subject).verdict for name, subject in subjects.items()}
+    unbroken = {name: check_subject(*subject).verdict for name, subject in subjects.items()}
     plans = [(name, fit) for name, subject in subjects.items() for fit in fitting_bugs(*subject) if only(fit)]
     detections = []
     for done, (name, fit) in enumerate(plans):
@@ -138,12 +139,14 @@ def _smooth() -> Subject:
 
 
 def _detect(name: str, network: Network, loss: Loss, fit: FittingBug) -> Detection:
-    report = _check(*plant(network, loss, fit.spelling))
+    report = check_subject(*plant(network, loss, fit.spelling))
     end_to_end = any(tensor.verdict == "fail" for tensor in report.tensors)
-    return Detection(name, fit.layer, fit.type, fit.bug, fit.story, report.verdict == "fail", report.blame, end_to_end)
+    detected = report.verdict == "fail"
+    return Detection(name, fit.layer, fit.type, fit.bug, fit.story, detected, report.blame, end_to_end, report.hint)
 
 
-def _check(network: Network, loss: Loss) -> GradcheckReport:
+def check_subject(network: Network, loss: Loss) -> GradcheckReport:
+    """Check a network on a small batch of noise, at most a few entries of each tensor."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(*network.input_shape, IMAGES))
     labels = np.arange(IMAGES) % max(network.output_shape[0], 2)

@@ -1,0 +1,91 @@
+"""What the wrong entries look like, and what mistake looks like that.
+
+A hint is a function of its own: it reads a pattern (or tries something with the layer) and says what it sees, or None.
+The first that sees something speaks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from cnnbp.gradcheck.comparison import Verdict
+from cnnbp.gradcheck.diagnosis import arrangement, factors, places
+from cnnbp.gradcheck.diagnosis.losses import LOSS_EXPERIMENTS
+from cnnbp.gradcheck.diagnosis.normalization import NORMALIZATION_EXPERIMENTS
+from cnnbp.gradcheck.diagnosis.pattern import Pattern, Sizes
+from cnnbp.gradcheck.diagnosis.reading import pattern_of
+from cnnbp.gradcheck.diagnosis.slopes import SLOPE_EXPERIMENTS
+from cnnbp.gradcheck.diagnosis.trial import EXPERIMENTS, LossTrial, Trial
+from cnnbp.gradcheck.diagnosis.windows import WINDOW_EXPERIMENTS
+from cnnbp.gradcheck.examination import Finding
+
+__all__ = ["LossTrial", "Pattern", "Sizes", "Trial", "finding_hint", "layer_hint", "pattern_of", "tensor_hint"]
+
+PATTERNS: Sequence[Callable[[Pattern], str | None]] = (
+    factors.zero_everywhere,
+    factors.cast_to_float32,
+    factors.wrong_sign,
+    factors.constant_ratio,
+    arrangement.flipped,
+    arrangement.places_transposed,
+    arrangement.channels_swapped,
+    arrangement.shifted,
+    places.a_single_entry,
+    places.only_at_kinks,
+    arrangement.out_of_order,
+    arrangement.same_along_an_axis,
+    factors.integer_multiples,
+    factors.ratio_per_channel,
+    places.only_one_image,
+    places.only_at_the_end,
+    places.only_at_the_border,
+    places.only_some_channels,
+    factors.nothing_where_something,
+)
+
+
+def tensor_hint(pattern: Pattern) -> str | None:
+    """Return what the wrong entries of a tensor look like, None where none is or nothing is seen."""
+    if not pattern.wrong.any():
+        return None
+    return next((hint for look in PATTERNS if (hint := look(pattern))), None)
+
+
+def finding_hint(finding: Finding) -> str | None:
+    """Return what a tensor's wrong entries look like, or that they are others than those that were checked."""
+    if Verdict.FAIL in finding.comparison.verdicts:
+        return tensor_hint(pattern_of(finding))
+    if finding.direction is None or finding.direction.verdict != Verdict.FAIL:
+        return None
+    return "wrong along a random direction, at entries that the sample missed: --full finds them"
+
+
+def layer_hint(trial: Trial | LossTrial | None, patterns: Mapping[str, Pattern]) -> str | None:
+    """Return what is wrong in a layer, given the patterns of all its gradients by name, and which of them are right.
+
+    Without a trial only the patterns speak: a layer whose backward is no function cannot be tried.
+    """
+    wrong = {name: pattern for name, pattern in patterns.items() if pattern.wrong.any()}
+    if not wrong:
+        return None
+    hint = None if trial is None else _tried(trial, wrong)
+    if hint is None:
+        seen = ((name, tensor_hint(pattern)) for name, pattern in wrong.items())
+        hint = next((f"{name}: {what}" for name, what in seen if what), None)
+    right = [name for name in patterns if name not in wrong]
+    if right:
+        return f"{hint or _are([*wrong], 'wrong')}; {_are(right, 'right')}"
+    return hint or (f"{_and([*wrong])} are all wrong: what they share is dy" if len(wrong) > 1 else None)
+
+
+def _tried(trial: Trial | LossTrial, wrong: Mapping[str, Pattern]) -> str | None:
+    if isinstance(trial, LossTrial):
+        return next((hint for attempt in LOSS_EXPERIMENTS if (hint := attempt(trial, wrong))), None)
+    experiments = (*EXPERIMENTS, *WINDOW_EXPERIMENTS, *SLOPE_EXPERIMENTS, *NORMALIZATION_EXPERIMENTS)
+    return next((hint for attempt in experiments if (hint := attempt(trial, wrong))), None)
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _are(names: Sequence[str], what: str) -> str:
+    return f"{_and(names)} {'is' if len(names) == 1 else 'are'} {what}"
