@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SOURCES := cnnbp tests datasets docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage dist docs parity
+.PHONY: help install run test lint format coverage dist docs bench parity
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,9 +25,15 @@ test: $(INSTALLED)  ## every test, in parallel
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
 # One release of PyTorch, named: the conventions of the next one may differ, and the figures with them.
-parity: $(INSTALLED)  ## outputs, gradients and trajectories against PyTorch
+.PHONY: torch
+torch: $(INSTALLED)
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
+
+parity: torch  ## outputs, gradients and trajectories against PyTorch
 	$(BIN)/python -m tests.parity
+
+bench: torch  ## the time of a training step against PyTorch's
+	$(BIN)/python -m tests.bench
 
 lint: $(INSTALLED)  ## ruff, mypy and the floors of the house
 	$(BIN)/ruff check $(SOURCES)

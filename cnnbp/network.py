@@ -48,6 +48,16 @@ class Node:
         return self.layer.parameters(self.input_shapes[0])
 
     @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image's forward pass through the layer's products."""
+        return self.layer.macs(self.input_shapes[0])
+
+    @property
+    def backward_macs(self) -> int:
+        """The same of its backward pass: ∂L/∂W, and ∂L/∂x where somebody reads it."""
+        return self.macs if self.inputs == (INPUT,) else 2 * self.macs
+
+    @property
     def is_coupled(self) -> bool:
         """Whether the layer mixes the images of a batch in training."""
         return isinstance(self.layer, CoupledLayer)

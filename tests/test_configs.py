@@ -21,6 +21,8 @@ every_config = pytest.mark.parametrize(
 def test_the_expected_configurations_come_along():
     expected = {"lecture", "digits", "lenet", "vgg", "residual", "cats_dogs"}
     assert expected == {path.stem for path in CONFIGS.glob("*.yaml")}
+    workloads = {"lecture", "digits8", "mnist28", "cifar32", "photo64"}
+    assert workloads == {path.stem for path in CONFIGS.glob("bench/*.yaml")}
 
 
 @every_config

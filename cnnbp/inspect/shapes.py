@@ -135,7 +135,7 @@ def receptive_fields(network: Network) -> dict[int, tuple[int, int]]:
 
 def _sees_everything(node: Node) -> bool:
     """Whether a layer without a window mixes all places: it changes the shape, and not only the view of it."""
-    changes = node.output_shape != node.input_shapes[0] or bool(node.layer.macs(node.input_shapes[0]))
+    changes = node.output_shape != node.input_shapes[0] or bool(node.macs)
     return changes and not node.layer.output_is_view
 
 
@@ -144,8 +144,6 @@ def _largest(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _layer(node: Node, symbols: Symbols, receptive_field: tuple[int, int], kept: KeptMemory) -> LayerShapes:
-    macs = node.layer.macs(node.input_shapes[0])
-    products = 1 if node.inputs == (INPUT,) else 2  # ∂L/∂W, and ∂L/∂x where somebody reads it
     return LayerShapes(
         index=node.index,
         name=node.name,
@@ -156,8 +154,8 @@ def _layer(node: Node, symbols: Symbols, receptive_field: tuple[int, int], kept:
         output_shape=node.output_shape,
         window=node.layer.window(node.input_shapes[0]),
         parameters=_parameters(node, symbols.parameters[node.name]),
-        macs=macs,
-        backward_macs=products * macs,
+        macs=node.macs,
+        backward_macs=node.backward_macs,
         receptive_field=receptive_field,
         activation_bytes=kept.activation,
         cache_bytes=kept.cache,
