@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import log10
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,8 @@ from cnnbp.training.metrics import EpochMetrics
 
 _WIDEST, _HEIGHT = 100, 15  # characters, frame and title included
 _X_TICKS, _Y_TICKS = 6, 4
+_FAR_APART = 30.0  # times: beyond, losses are drawn by their logarithms
+_BETWEEN_DOTS = 4  # columns: closer ones would hide the line
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,22 @@ def draw_curves(history: Sequence[EpochMetrics], console: Console) -> None:
         return
     epochs = [metrics.epoch for metrics in history]
     draw = partial(_over_epochs, epochs=epochs, console=console)
-    draw("loss", [m.train_loss for m in history], [m.val_loss for m in history], "{:.3g}".format)
+    _draw_loss([m.train_loss for m in history], [m.val_loss for m in history], draw)
     draw("accuracy", [m.train_accuracy for m in history], [m.val_accuracy for m in history], "{:.1%}".format)
+
+
+def spans_decades(losses: Sequence[float | None]) -> bool:
+    """Tell whether losses are so far apart that only a logarithmic scale shows them all."""
+    known = [loss for loss in losses if loss is not None]
+    return min(known) > 0 and max(known) / min(known) > _FAR_APART
+
+
+def _draw_loss(train: Sequence[float], validation: Sequence[float | None], draw: Callable[..., None]) -> None:
+    if not spans_decades([*train, *validation]):
+        draw("loss", train, validation, "{:.3g}".format)
+        return
+    logs = [None if loss is None else log10(loss) for loss in validation]
+    draw("loss, logarithmic", [log10(loss) for loss in train], logs, lambda exponent: f"{10**exponent:.3g}")
 
 
 def _over_epochs(
@@ -68,9 +85,10 @@ def draw_plot(plot: Plot, console: Console) -> None:
     from plotext import figure  # loaded only when a curve is drawn
 
     marks = _ASCII if console.options.ascii_only else _BRAILLE
-    dots = [(x, y) for x, y in zip(plot.xs, plot.dots, strict=True) if y is not None]
+    width = min(console.width, _WIDEST)
+    dots = _thinned([(x, y) for x, y in zip(plot.xs, plot.dots, strict=True) if y is not None], width)
     figure.clear()
-    figure.plot_size(min(console.width, _WIDEST), _HEIGHT)
+    figure.plot_size(width, _HEIGHT)
     legend = f"   {marks.dot} {plot.dots_name}" if dots else ""
     figure.title(f"{plot.title}   {marks.line_sample} {plot.line_name}{legend}")
     figure.draw(figure.signal(plot.xs, plot.line, marker=marks.line).lines())
@@ -82,6 +100,12 @@ def draw_plot(plot: Plot, console: Console) -> None:
     text.highlight_regex("[⠁-⣿]+", "cyan")
     text.highlight_regex("○", "yellow")
     console.print(text)
+
+
+def _thinned(dots: Sequence[tuple[float, float]], width: int) -> list[tuple[float, float]]:
+    """Return every n-th dot, the last one among them, so that they do not touch in `width` columns."""
+    every = -(-len(dots) * _BETWEEN_DOTS // width)
+    return list(dots[::-1][:: max(every, 1)])[::-1]
 
 
 def _set_ticks(ruler: Any, places: Sequence[float], label: Callable[[float], str]) -> None:

@@ -1,6 +1,6 @@
 """The epochs as they pass: a bar for the one under way, then a row; a plain line where there is no terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 
 from rich.console import Console
@@ -12,8 +12,8 @@ from cnnbp.training.concerns import Concern
 from cnnbp.training.loop import EpochEvent, Event, StepEvent, ValidationEvent
 from cnnbp.training.metrics import EpochMetrics, best_epoch
 
-_COLUMNS = {  # header → width
-    "epoch": 8,
+_WIDTHS = {
+    "epoch": 5,
     "train loss": 10,
     "val loss": 8,
     "val acc": 7,
@@ -23,6 +23,7 @@ _COLUMNS = {  # header → width
     "images/s": 8,
     "": 4,
 }
+_GOES_FIRST = ("images/s", "‖Δθ‖/‖θ‖", "lr", "‖∂L/∂θ‖", "train loss")  # where a terminal is too narrow for all
 
 
 class EpochRows:
@@ -33,6 +34,7 @@ class EpochRows:
         self.epochs, self.images, self.console, self.bar = epochs, images, console, bar
         self.best = best_epoch(history)
         self.concerns: dict[tuple[str, str], Concern] = {}  # the first of each kind and place
+        self._widths = {**_WIDTHS, "epoch": max(len("epoch"), 2 * len(str(epochs)) + 1)}
         self._has_header = False
         self._begin()
 
@@ -66,17 +68,27 @@ class EpochRows:
         self.best = event.metrics if is_best else self.best
         cells = self._cells(event, is_best)
         if not self.console.is_terminal:
-            named = zip(_COLUMNS, cells, strict=True)
-            self.console.print("  ".join(f"{header} {cell}".strip() for header, cell in named if cell))
+            line = "  ".join(f"{header} {cell}".strip() for header, cell in cells.items() if cell)
+            self.console.print(line, soft_wrap=True)
             return
         if not self._has_header:
-            self.console.print(_aligned(list(_COLUMNS)), style="bold")
+            self.console.print()
+            self.console.print(self._aligned({header: header for header in cells}), style="bold")
             self._has_header = True
-        self.console.print(_aligned(cells), style="green" if is_best else "")
+        self.console.print(self._aligned(cells), style="green" if is_best else "")
 
-    def _cells(self, event: EpochEvent, is_best: bool) -> list[str]:
+    def _aligned(self, cells: Mapping[str, str]) -> str:
+        """Put cells under each other, closer together or without some where the terminal is narrow."""
+        shown, room = dict(self._widths), self.console.width
+        gap = 2 if _line_width(shown, 2) <= room else 1
+        for header in _GOES_FIRST:
+            if _line_width(shown, gap) > room:
+                del shown[header]
+        return (gap * " ").join(cells[header].rjust(width) for header, width in shown.items())
+
+    def _cells(self, event: EpochEvent, is_best: bool) -> dict[str, str]:
         metrics = event.metrics
-        return [
+        cells = [
             f"{metrics.epoch}/{self.epochs}",
             f"{metrics.train_loss:.4f}",
             "" if metrics.val_loss is None else f"{metrics.val_loss:.4f}",
@@ -87,12 +99,13 @@ class EpochRows:
             format_count(event.images_per_second),
             "best" if is_best else "",
         ]
+        return dict(zip(_WIDTHS, cells, strict=True))
 
     def _warn(self, concern: Concern) -> None:
         key = (concern.kind, concern.where)
         if key not in self.concerns:
             self.concerns[key] = concern
-            self.console.print(f"warning: {described(concern)}", style="yellow", soft_wrap=True)
+            self.console.print(f"warning: {described(concern)}", style="yellow")
 
 
 def described(concern: Concern) -> str:
@@ -101,5 +114,5 @@ def described(concern: Concern) -> str:
     return f"{concern.kind}{where}, epoch {concern.epoch}: {concern.reason}"
 
 
-def _aligned(cells: Sequence[str]) -> str:
-    return " ".join(cell.rjust(width) for cell, width in zip(cells, _COLUMNS.values(), strict=True))
+def _line_width(widths: Mapping[str, int], gap: int) -> int:
+    return sum(widths.values()) + gap * (len(widths) - 1)

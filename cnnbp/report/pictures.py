@@ -9,13 +9,15 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.layers.conv import Conv2d
 from cnnbp.parameters import Parameters
-from cnnbp.report.console import printable
+from cnnbp.report.console import one_line
+from cnnbp.report.curves import spans_decades
 from cnnbp.training.files import written_whole
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
-from cnnbp.training.metrics import EpochMetrics
+from cnnbp.training.metrics import EpochMetrics, best_epoch
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _DOTS_PER_INCH = 120
@@ -30,7 +32,8 @@ def save_pictures(
     """Write every picture of a run; filters.png and misclassified.png only where there is something to show."""
     classes = job.datasets.classes
     save_curves(history, folder / "curves.png")
-    save_confusion(evaluated.confusion(len(classes)), classes, folder / "confusion.png")
+    title = f"{len(evaluated.subset)} {evaluated.subset.name} images, {evaluated.accuracy:.1%} right"
+    save_confusion(evaluated.confusion(len(classes)), classes, title, folder / "confusion.png")
     first = job.config.network.nodes[0]
     if isinstance(first.layer, Conv2d):
         save_filters(best[first.name]["W"], first.name, folder / "filters.png")
@@ -39,82 +42,116 @@ def save_pictures(
 
 
 def save_curves(history: Sequence[EpochMetrics], path: Path) -> None:
-    """Draw loss and accuracy over the epochs, side by side."""
+    """Draw loss and accuracy over the epochs, side by side, and where the best epoch is."""
     figure = _figure(10, 4)
-    epochs = [metrics.epoch for metrics in history]
     loss, accuracy = figure.subplots(1, 2)
-    loss.plot(epochs, [metrics.train_loss for metrics in history], label="train")
-    accuracy.plot(epochs, [metrics.train_accuracy for metrics in history], label="train")
-    if history and history[0].val_loss is not None:
-        loss.plot(epochs, [metrics.val_loss for metrics in history], "o--", markersize=3, label="validation")
-        accuracy.plot(epochs, [metrics.val_accuracy for metrics in history], "o--", markersize=3, label="validation")
-    for axes, title in ((loss, "loss"), (accuracy, "accuracy")):
-        axes.set(title=title, xlabel="epoch")
-        axes.grid(alpha=0.3)
-        axes.legend()
+    losses = [metrics.train_loss for metrics in history], [metrics.val_loss for metrics in history]
+    if history and spans_decades([*losses[0], *losses[1]]):
+        loss.set_yscale("log")
+        loss.yaxis.set_major_formatter("{x:g}")
+    _curve(loss, "loss", history, *losses)
+    accuracy.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}" if share <= 1 else "")
+    _curve(accuracy, "accuracy", history, [m.train_accuracy for m in history], [m.val_accuracy for m in history])
     _save(figure, path)
 
 
-def save_confusion(counts: Array, classes: Sequence[str], path: Path) -> None:
-    """Draw counts (classes, classes) as a map, rows true and columns predicted, coloured by the share of the row."""
-    side = min(3 + 0.5 * len(classes), 20)
+def _curve(
+    axes: "Axes",
+    title: str,
+    history: Sequence[EpochMetrics],
+    train: Sequence[float],
+    validation: Sequence[float | None],
+) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [metrics.epoch for metrics in history]
+    axes.plot(epochs, train, ".-" if len(epochs) == 1 else "-", label="train")
+    measured = [value for value in validation if value is not None]
+    if measured:  # then it was in every epoch
+        axes.plot(epochs, measured, "o--", markersize=3, label="validation")
+    if best := best_epoch(history):
+        axes.axvline(best.epoch, color="grey", linewidth=1, linestyle=":", label=f"best epoch, {best.epoch}")
+    axes.set(title=title, xlabel="epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def save_confusion(counts: Array, classes: Sequence[str], title: str, path: Path) -> None:
+    """Draw counts (classes, classes), rows true and columns predicted: right ones blue, mistakes red.
+
+    The colour is the share of the row; that of mistakes is its square root, so that a single one is seen.
+    """
+    side = min(3.5 + 0.45 * len(classes), 20)
     figure = _figure(side, side)
     axes = figure.subplots()
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    right = np.eye(len(classes), dtype=bool)
+    axes.imshow(np.where(right, shares, np.nan), cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(np.where(right | (counts == 0), np.nan, np.sqrt(shares)), cmap="Reds", vmin=0, vmax=1)
     names = [_plain(name) for name in classes]
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set(title=title, xlabel="taken for", ylabel="true class")
     if len(names) <= _NUMBERS_UP_TO:
-        for (row, column), count in ((place, counts[place]) for place in zip(*counts.nonzero(), strict=True)):
-            shade = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", color=shade)
+        for row, column in np.argwhere(counts):
+            shade = "white" if (row == column and shares[row, column] > 0.5) else "black"
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=shade)
+        axes.set_xticks(np.arange(1, len(names)) - 0.5, minor=True)
+        axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)
+        axes.grid(which="minor", color="0.9", linewidth=0.6)
+        axes.tick_params(which="minor", length=0)
     _save(figure, path)
 
 
 def save_filters(weights: Array, name: str, path: Path) -> None:
-    """Draw the filters (F, C, kH, kW) of the first layer, all on one scale; three channels in colour."""
+    """Draw the filters (F, C, kH, kW) of the first layer, all on one scale; three channels as a colour each."""
     largest = float(np.abs(weights).max()) or 1.0
-    shades = 0.5 + weights / (2 * largest)  # 0 is the middle grey
-    tiles = shades.transpose(0, 2, 3, 1) if weights.shape[1] == 3 else shades.mean(axis=1)[..., None]
+    in_colour = weights.shape[1] == 3
+    tiles = 0.5 + weights.transpose(0, 2, 3, 1) / (2 * largest) if in_colour else weights.mean(axis=1)[..., None]
     sheet, columns, rows = _sheet(tiles)
-    figure = _figure(min(columns, 16) * 0.7 + 0.5, rows * 0.7 + 0.8)
+    figure = _figure(max(0.75 * columns, 3) + 1.2, 0.75 * rows * weights.shape[2] / weights.shape[3] + 0.6)
     axes = figure.subplots()
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_title(f"{len(weights)} filters of {name}, ±{largest:.2g}")
+    meaning = "a colour is what it looks for, grey is 0" if in_colour else "red adds, blue subtracts"
+    axes.set_title(f"{len(weights)} filters of {name}: {meaning}", fontsize=9)
+    image = axes.imshow(sheet, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+    if not in_colour:
+        figure.colorbar(image, ax=axes, shrink=0.9)
     axes.set_axis_off()
     _save(figure, path)
 
 
 def save_misclassified(measurement: Measurement, classes: Sequence[str], path: Path) -> None:
-    """Draw the misclassified images with the largest losses: file, true class → predicted class and its probability."""
+    """Draw the misclassified images with the largest losses: file, true → predicted class with probabilities."""
     worst = measurement.misclassified[:_CONTACT_SHEET]
     subset, probabilities = measurement.subset, measurement.probabilities()
     pixels = subset.images.take(subset.indices[worst])  # (m, C, H, W)
     columns = min(len(worst), _COLUMNS)
     rows = -(-len(worst) // columns)
-    figure = _figure(1.6 * columns, 2 * rows + 0.4)
+    figure = _figure(max(1.6 * columns, 4), 1.6 * rows * pixels.shape[2] / pixels.shape[3] + 0.5 * rows + 0.4)
     found = len(measurement.misclassified)
-    figure.suptitle(f"{found} of {len(subset)} {subset.name} images misclassified" + ", the worst first" * (found > 1))
+    shown = f", the worst {len(worst)}" if found > len(worst) else ", the worst first" * (found > 1)
+    figure.suptitle(f"{found} of {len(subset)} {subset.name} images misclassified{shown}", fontsize=10)
     for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
         if place < len(worst):
             index = worst[place]
-            guess = measurement.predictions[index]
-            right, taken = (_plain(classes[label]) for label in (subset.labels[index], guess))
+            guesses = (
+                f"{_plain(classes[label])} ({probabilities[label, index]:.0%})"
+                for label in (subset.labels[index], measurement.predictions[index])
+            )
             axes.imshow(pixels[place].transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             name = _plain(subset.names[index], keep_end=True)
-            axes.set_title(f"{name}\n{right} → {taken} {probabilities[guess, index]:.0%}", fontsize=7)
+            axes.set_title(f"{name}\n{' → '.join(guesses)}", fontsize=7)
     _save(figure, path)
 
 
 def _sheet(tiles: Array) -> tuple[Array, int, int]:
-    """Lay tiles (n, h, w, c) out in rows, one white pixel between them; return the sheet, its columns and rows."""
+    """Lay tiles (n, h, w, c) out in rows, one empty pixel between them; return the sheet, its columns and rows."""
     n, height, width, channels = tiles.shape
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
-    sheet = np.ones((rows * (height + 1) - 1, columns * (width + 1) - 1, channels))
+    sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 1.0 if channels == 3 else np.nan)
     for index, tile in enumerate(tiles):
         top, left = index // columns * (height + 1), index % columns * (width + 1)
         sheet[top : top + height, left : left + width] = tile
@@ -123,7 +160,7 @@ def _sheet(tiles: Array) -> tuple[Array, int, int]:
 
 def _plain(name: str, *, keep_end: bool = False) -> str:
     """Write a name so that matplotlib takes it as it is, cut to a tile's width."""
-    name = printable(name)
+    name = one_line(name)
     if len(name) > _LONGEST_NAME:
         name = "…" + name[1 - _LONGEST_NAME :] if keep_end else name[: _LONGEST_NAME - 1] + "…"
     return name.replace("$", r"\$")

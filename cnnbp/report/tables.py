@@ -11,6 +11,8 @@ from rich.text import Text
 
 from cnnbp.report.console import WIDE
 
+_ASCII_LINES = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -26,18 +28,19 @@ def print_table(console: Console, columns: Sequence[Column], title: str = "") ->
     """Print columns side by side: those that have something to show, and as many as fit."""
     filled = [column for column in columns if any(map(str, column.cells))]
     shown = list(filled)
-    while len(shown) > 1 and _width(console, shown) > console.width:
+    while len(shown) > 1 and table_width(console, shown) > console.width:
         shown.remove(min(reversed(shown), key=lambda column: column.weight))
     if title:
         console.print(title, style="bold")
-    console.print(_table(shown))
+    console.print(_table(shown, console))
     left_out = [column.header.strip().replace("\n", " ") for column in filled if column not in shown]
     if left_out:
         console.print(f"Not shown in {console.width} columns: {', '.join(left_out)}.", style="dim")
 
 
-def _table(columns: Sequence[Column]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+def _table(columns: Sequence[Column], console: Console) -> Table:
+    lines = _ASCII_LINES if console.options.ascii_only else box.SIMPLE_HEAD
+    table = Table(box=lines, show_edge=False, pad_edge=False, collapse_padding=True)
     for column in columns:
         table.add_column(column.header, justify=column.justify, overflow="fold")
     for row in zip(*(column.cells for column in columns), strict=True):
@@ -45,5 +48,6 @@ def _table(columns: Sequence[Column]) -> Table:
     return table
 
 
-def _width(console: Console, columns: Sequence[Column]) -> int:
-    return console.measure(_table(columns), options=console.options.update(width=WIDE)).maximum
+def table_width(console: Console, columns: Sequence[Column]) -> int:
+    """Return how many columns of the terminal a table takes."""
+    return console.measure(_table(columns, console), options=console.options.update(width=WIDE)).maximum

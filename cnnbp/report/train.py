@@ -42,6 +42,7 @@ def draw_job(job: Job, console: Console) -> None:
         Text.assemble(("network  ", "bold"), f"{len(network.nodes)} layers, {network.layout.size:,} parameters")
     )
     console.print(Text.assemble(("training ", "bold"), f"{job.config.train.epochs} epochs of {steps}"))
+    console.print()
 
 
 def draw_job_notes(job: Job, console: Console) -> None:
@@ -58,6 +59,7 @@ def draw_initial_loss(loss: float, chance: float, classes: int, console: Console
     reference = f"ln({classes}) = {log(classes):.4g}" if abs(chance - log(classes)) < 1e-6 else f"{chance:.4g}"
     far_off = not chance / _FAR_OFF < loss < chance * _FAR_OFF
     word = ": far off, so look at the initial weights and the normalisation" if far_off else ""
+    console.print()
     line = f"{format_number(loss)}, and {reference} when all classes are equally probable{word}"
     console.print(Text.assemble(("initial loss ", "bold"), (line, "yellow" if far_off else "")))
 
@@ -88,9 +90,9 @@ def draw_gradients(steps: Sequence[TensorStep], network: Network, console: Conso
         Column("‖∂L/∂θ‖", [format_number(step.gradient_norm) for step in steps], "right"),
         Column("‖θ‖", [format_number(step.parameter_norm) for step in steps], "right", 80),
         Column("ratio", [_ratio(step.gradient_ratio) for step in steps], "right", 70),
-        Column("mean", [format_number(step.gradient_mean) for step in steps], "right", 60),
-        Column("std", [format_number(step.gradient_std) for step in steps], "right", 60),
-        Column("‖Δθ‖/‖θ‖", [_ratio(step.update_ratio) for step in steps], "right", 50),
+        Column("mean", [format_number(step.gradient_mean) for step in steps], "right", 50),
+        Column("std", [format_number(step.gradient_std) for step in steps], "right", 55),
+        Column("‖Δθ‖/‖θ‖", [_ratio(step.update_ratio) for step in steps], "right", 60),
     ]
     print_table(console, columns, title)
 
@@ -103,6 +105,7 @@ def draw_result(
     job: Job, state: TrainingState, summary: Summary, evaluated: Measurement | None, console: Console
 ) -> None:
     """Draw the curves, the gradients and the confusion matrix, and say where everything is."""
+    console.print()
     draw_curves(state.history, console)
     draw_gradients(state.last_step, job.config.network, console, f"Batch gradients at step {state.step}, the last one")
     if evaluated:
@@ -126,5 +129,22 @@ def draw_summary(summary: Summary, console: Console) -> None:
         line = f"{evaluation.split} accuracy {evaluation.accuracy:.2%}, loss {evaluation.loss:.4g}"
         console.print(f"{line} ({evaluation.images} images)", style="bold green")
     console.print(f"{summary.seconds:.1f} s of training; files in {run}", soft_wrap=True)
-    again = f"train --resume {run}" if summary.status == "interrupted" else f"grads {run}"
-    console.print(f"next: cnnbp {again}", style="dim", soft_wrap=True)
+    console.print()
+    commands = _next_commands(summary, run)
+    lines = [f"cnnbp {command:<{max(map(len, commands))}}" for command in commands]
+    for place, (line, purpose) in enumerate(zip(lines, commands.values(), strict=True)):
+        text = Text.assemble(("      " if place else "next  ", "bold"), line)
+        if text.cell_len + len(purpose) + 2 <= console.width:
+            text.append(f"  {purpose}", "dim")
+        console.print(text, soft_wrap=True)
+
+
+def _next_commands(summary: Summary, run: str) -> dict[str, str]:
+    """Return what can be typed next, each with what it is good for."""
+    if summary.status == "interrupted":
+        return {f"train --resume {run}": "goes on as if it had never stopped"}
+    return {
+        f"evaluate {run}": "each class, and the worst images",
+        f"predict {run} IMAGE…": "the classes of other images",
+        f"grads {run}": "one batch under the microscope",
+    }
