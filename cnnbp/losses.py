@@ -16,6 +16,8 @@ from cnnbp.spelling import OneOf
 
 Weights = tuple[PositiveFloat, ...]
 
+_NOTHING = 1e-6  # what an output of 0 counts when outputs are read as probabilities
+
 
 class Loss(BaseModel):
     """Base of the losses. `class_weights` scale each image's loss by its class; the divisor stays M."""
@@ -148,9 +150,12 @@ class MeanSquaredError(Loss):
     type = "mean_squared_error"
 
     def probabilities(self, logits: Array) -> Array:
-        """Return the outputs clipped to 0…1 and scaled to sum to 1: a reading, the loss knows no probabilities."""
-        clipped = np.clip(logits, 1e-12, 1)
-        return clipped / clipped.sum(axis=0)
+        """Return the outputs scaled to sum to 1, negative ones as next to nothing, all in the order of the outputs.
+
+        This is a reading: the loss knows no probabilities.
+        """
+        positive = np.where(logits > _NOTHING, logits, _NOTHING * np.exp(np.minimum(logits - _NOTHING, 0)))
+        return positive / positive.sum(axis=0)
 
     def _losses(self, logits: Array, targets: Array) -> Array:
         return ((logits - targets) ** 2).mean(axis=0)

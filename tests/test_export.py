@@ -1,12 +1,15 @@
 import io
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.config import parse_config
+from cnnbp.config import load_config, parse_config
 from cnnbp.engine import Engine, MicroBatch
 from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.export import FORMATS, export_checkpoint
@@ -16,6 +19,7 @@ from cnnbp.training.checkpoint import Checkpoint
 from tests.checkpoints import checkpoint_of
 from tests.random_networks import random_network
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 RANDOM = [seed for seed in range(60) if random_network(seed).x.shape[0] in (1, 3)]
 
 CASES: dict[str, tuple[Shape, list[Any]]] = {
@@ -76,6 +80,15 @@ def drawn(seed: int) -> Checkpoint:
     return checkpoint_of(network.x.shape[:-1], network.layers, network.loss, seed=seed)
 
 
+def configured(path: Path) -> Checkpoint:
+    config = load_config(path)
+    counts = [1] * max(config.network.output_shape[0], 2)
+    layers = yaml.safe_load(path.read_text())["layers"]
+    checkpoint = checkpoint_of(config.input.shape, layers, normalize={"mean": 0.4, "std": 0.3})
+    loss = config.loss.balanced(counts)
+    return replace(checkpoint, config=config.model_copy(update={"loss": loss, "data": None}))
+
+
 def random_bytes(checkpoint: Checkpoint, M: int) -> Array:
     return np.random.default_rng(3).integers(0, 256, (M, *checkpoint.config.network.input_shape)).astype(np.uint8)
 
@@ -108,6 +121,11 @@ def assert_runs_alike(checkpoint: Checkpoint, M: int = 5) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_onnxruntime_gives_the_same_logits_for(case):
     assert_runs_alike(untrained(case))
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_onnxruntime_gives_the_same_logits_for_the_shipped_configuration(path):
+    assert_runs_alike(configured(path))
 
 
 @pytest.mark.parametrize("seed", RANDOM)

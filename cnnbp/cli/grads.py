@@ -4,17 +4,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
 from cnnbp.cli.subject import ConfigOrRun, Subject, load_subject
 from cnnbp.engine import available_cores
 from cnnbp.inspect.examine import inspect_batch, is_small
 from cnnbp.inspect.images import Images, folder_images, random_images
-from cnnbp.inspect.record import Model
+from cnnbp.inspect.record import Model, Record
 from cnnbp.inspect.save import save_record
-from cnnbp.report.console import notes_console, results_console
+from cnnbp.report.console import notes_console, one_line, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.grads import draw_grads, grads_document
+from cnnbp.report.trained import draw_trained
 
 _READABLE = 4  # images whose numbers can be read one by one
 
@@ -42,14 +44,21 @@ def grads(
     inspection = inspect_batch(
         _model(chosen, images), images, chosen.config.train.optimizer, dropout=training, seed=chosen.config.seed
     )
+    notes = notes_console(quiet=common.quiet)
     if save:
-        save_record(inspection.record, save)
+        _save(inspection.record, save, notes)
     if common.json:
         write_json(grads_document(inspection))
-    else:
-        draw_grads(inspection, results_console())
-    if save:
-        notes_console(quiet=common.quiet).print(f"wrote {save}")
+        return
+    if chosen.run:
+        draw_trained(chosen.run, notes)
+    draw_grads(inspection, results_console())
+
+
+def _save(record: Record, path: Path, notes: Console) -> None:
+    over = ", over an older one" if path.exists() else ""
+    save_record(record, path)
+    notes.print(f"wrote {one_line(str(path))}{over}", soft_wrap=True)
 
 
 def _images(subject: Subject, batch: int | None, common: Common) -> Images:

@@ -11,7 +11,7 @@ from cnnbp.cli.common import Common, load_job, split_arguments
 from cnnbp.config import Config
 from cnnbp.errors import ConfigError
 from cnnbp.training.checkpoint import Checkpoint
-from cnnbp.training.trained import load_trained
+from cnnbp.training.trained import Trained, load_trained
 
 ConfigOrRun = Annotated[
     Path,
@@ -22,10 +22,15 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A 
 
 @dataclass(frozen=True)
 class Subject:
-    """A configuration; `trained` holds the parameters of a run and is None without one."""
+    """A configuration, and the run that it is of; None where there is none."""
 
     config: Config
-    trained: Checkpoint | None
+    run: Trained | None
+
+    @property
+    def trained(self) -> Checkpoint | None:
+        """The run's checkpoint."""
+        return self.run.checkpoint if self.run else None
 
 
 def load_subject(path: Path, arguments: Sequence[str] | None, common: Common) -> Subject:
@@ -47,4 +52,4 @@ def load_run(path: Path, data: Path | None, common: Common) -> Subject:
     config = trained.for_images(data)
     if common.seed is not None:
         config = config.model_copy(update={"seed": common.seed})
-    return Subject(config, trained.checkpoint)
+    return Subject(config, trained)

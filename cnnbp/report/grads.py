@@ -9,6 +9,7 @@ from rich.text import Text
 from cnnbp.arrays import format_shape
 from cnnbp.inspect.examine import Inspection, is_small
 from cnnbp.inspect.statistics import TensorStatistics
+from cnnbp.layers.dropout import Dropout
 from cnnbp.report.console import one_line
 from cnnbp.report.derivation import draw_derivation
 from cnnbp.report.formatting import format_number
@@ -39,7 +40,8 @@ def draw_grads(inspection: Inspection, console: Console) -> None:
 def _draw_batch(inspection: Inspection, console: Console) -> None:
     batch, record = inspection.batch, inspection.record
     right = sum(image.label == image.prediction for image in inspection.images)
-    dropout = "on, as in training" if record.tape.training else "off"
+    drops = any(isinstance(node.layer, Dropout) for node in record.model.network.nodes)
+    dropout = ("on, as in training" if record.tape.training else "off") if drops else "none"
     console.print(Text.assemble(("batch    ", "bold"), f"{len(batch.names)} images of {one_line(batch.source)}"))
     console.print(
         Text.assemble(
@@ -94,7 +96,7 @@ def _draw_parameters(inspection: Inspection, console: Console) -> None:
         Column("shape", [format_shape(line.shape) for line in lines], weight=60),
         Column("‖∂L/∂θ‖", [_short(line.gradient_norm) for line in lines], "right"),
         Column("‖θ‖", [_short(line.norm) for line in lines], "right"),
-        Column("ratio", [_short(line.ratio) for line in lines], "right"),
+        Column("ratio", ["–" if line.ratio is None else _short(line.ratio) for line in lines], "right"),
         Column("images' ‖gₘ‖", [f"{_short(s.min)}…{_short(s.max)}" if s else "" for s in spreads], "right", weight=80),
         Column("agree", [_share(s.agreement) if s else "" for s in spreads], "right", weight=70),
     ]

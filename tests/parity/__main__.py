@@ -11,10 +11,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tests.parity.exports import WHAT_IS_EXPORTED, export_distances
 from tests.parity.networks import network_distances
 from tests.parity.trajectories import trajectory_distances
 
 NETWORKS = 300
+EXPORTS_TOLERANCE = 1e-5
 TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
 
 
@@ -35,7 +37,20 @@ def main() -> int:
     console.print(table)
     allowed = ", ".join(f"{tolerance:.0e} in {dtype}" for dtype, tolerance in TOLERANCES.items())
     console.print(f"{NETWORKS} random networks; allowed: {allowed}; too far: {too_far}")
-    return min(too_far, 1)
+    return min(too_far + _exports(console), 1)
+
+
+def _exports(console: Console) -> int:
+    """Print how far the shipped configurations' exports are, and return how many are too far."""
+    table = Table("exported and trained", *WHAT_IS_EXPORTED, "")
+    too_far = 0
+    for name, distances in export_distances():
+        good = max(distances.values()) <= EXPORTS_TOLERANCE
+        too_far += not good
+        table.add_row(name, *(f"{distances[what]:.1e}" for what in WHAT_IS_EXPORTED), "✓" if good else "✗")
+    console.print(table)
+    console.print(f"allowed: {EXPORTS_TOLERANCE:.0e} in float32; too far: {too_far}")
+    return too_far
 
 
 if __name__ == "__main__":

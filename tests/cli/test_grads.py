@@ -1,0 +1,197 @@
+"""`cnnbp grads` as a user runs it: what it saves is held against derivatives of forward passes written down here."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from tests.cli.command import ROOT, cnnbp
+from tests.cli.runs import document, image_folder, trained_run
+from tests.cli.terminal import Terminal
+
+SLOPES = ("Z2", "W2", "b2", "f", "F", "A1", "Z1", "W1", "b1", "X")
+CHAIN = (
+    *("X", "W1", "b1", "Z1", "A1", "F", "f", "W2", "b2", "Z2", "A2", "Y", "L"),
+    *("∂L/∂A2", "∂A2/∂Z2", *(f"∂L/∂{name}" for name in SLOPES)),
+)
+LECTURE, DIGITS = ROOT / "configs/lecture.yaml", ROOT / "configs/digits.yaml"
+
+
+def saved(folder, *arguments):
+    exit_code, _, errors = cnnbp("grads", *arguments, "--save", "batch.npz", cwd=folder)
+    assert exit_code == 0, errors
+    assert "wrote batch.npz" in errors
+    with np.load(folder / "batch.npz", allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def correlated(x, W, b, pad=0):
+    x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, W.shape[2:], axis=(1, 2))  # (C, H, W, M, kH, kW)
+    return np.einsum("chwmuv,fcuv->fhwm", windows, W) + b[:, None, None, None]
+
+
+def pooled(x):
+    C, H, W, M = x.shape
+    return x.reshape(C, H // 2, 2, W // 2, 2, M).max(axis=(2, 4))
+
+
+def lecture_loss(X, y, params):
+    a = pooled(np.maximum(correlated(X, params["conv1.W"], params["conv1.b"]), 0))
+    z = params["dense1.W"] @ a.reshape(-1, a.shape[-1]) + params["dense1.b"][:, None]
+    p = 1 / (1 + np.exp(-z[0]))
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+def digits_loss(X, y, params):
+    a = pooled(np.maximum(correlated(X, params["conv1.W"], params["conv1.b"], pad=1), 0))
+    a = np.maximum(correlated(a, params["conv2.W"], params["conv2.b"], pad=1), 0)
+    z = params["dense1.W"] @ a.reshape(-1, a.shape[-1]) + params["dense1.b"][:, None]
+    return np.mean(np.log(np.exp(z).sum(axis=0)) - z[y, np.arange(len(y))])
+
+
+def parts(arrays, prefix):
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def slope(loss, array, place, h=1e-5):
+    """Return the central difference of a loss by one number of an array that it reads."""
+    before = array[place]
+    array[place] = before + h
+    above = loss()
+    array[place] = before - h
+    below = loss()
+    array[place] = before
+    return (above - below) / (2 * h)
+
+
+def assert_derivative(arrays, loss, names, entries=None):
+    """Hold saved gradients against central differences, entry by entry or at a few drawn ones."""
+    params, gradients = parts(arrays, "param/"), parts(arrays, "grad/")
+    tensors = {**params, "X": arrays["X"]}
+    measure = partial(loss, arrays["X"], arrays["y"], params)
+    rng = np.random.default_rng(0)
+    for name in names:
+        places = [*np.ndindex(tensors[name].shape)]
+        for place in places if entries is None else rng.permutation(places)[:entries]:
+            expected = slope(measure, tensors[name], tuple(place))
+            assert gradients[name][tuple(place)] == pytest.approx(expected, abs=2e-9), (name, place)
+
+
+def test_every_saved_gradient_of_the_lecture_is_a_derivative_of_its_loss(tmp_path):
+    arrays = saved(tmp_path, LECTURE)
+    assert {array.dtype for name, array in arrays.items() if name != "y"} == {np.dtype(np.float64)}
+    assert arrays["loss"] == pytest.approx(lecture_loss(arrays["X"], arrays["y"], parts(arrays, "param/")), rel=1e-12)
+    assert_derivative(arrays, lecture_loss, ["conv1.W", "conv1.b", "dense1.W", "dense1.b", "X"])
+
+
+def test_saved_gradients_of_the_digits_are_derivatives_of_their_loss(tmp_path):
+    arrays = saved(tmp_path, DIGITS, "--batch", 7)
+    assert arrays["X"].shape == (1, 8, 8, 7)
+    assert arrays["loss"] == pytest.approx(digits_loss(arrays["X"], arrays["y"], parts(arrays, "param/")), rel=1e-12)
+    names = ["conv1.W", "conv1.b", "conv2.W", "conv2.b", "dense1.W", "dense1.b"]
+    assert_derivative(arrays, digits_loss, names, entries=10)
+
+
+def test_the_lectures_numbers_are_shown_step_by_step_in_the_order_of_the_chain_rule(tmp_path):
+    exit_code, screen, _ = cnnbp("grads", LECTURE)
+    assert exit_code == 0
+    derivation = screen[screen.index("The chain rule with numbers") :]
+    places = [derivation.index(f"{symbol}  ") for symbol in CHAIN]
+    assert places == sorted(places)
+    for formula in ("= (A2 − Y)/(A2(1 − A2))/M", "= A2(1 − A2)", "= ∂L/∂A2 ⊙ ∂A2/∂Z2 = (A2 − Y)/M", "= Σₘ ∂L/∂Z2 · fᵀ"):
+        assert formula in derivation
+    assert "1×4×M, then summed over M" in derivation
+    assert "L falls from" in derivation
+
+
+def test_the_shown_steps_are_those_that_are_saved(tmp_path):
+    arrays = saved(tmp_path, LECTURE)
+    steps = {step["symbol"]: step for step in document("grads", LECTURE)["steps"]}
+    np.testing.assert_array_equal(steps["X"]["value"], arrays["X"])
+    np.testing.assert_array_equal(steps["∂L/∂W1"]["value"], arrays["grad/conv1.W"])
+    np.testing.assert_allclose(np.sum(steps["∂L/∂W2"]["images"], axis=-1), arrays["grad/dense1.W"], atol=1e-16)
+    product = np.multiply(steps["∂L/∂A2"]["value"], steps["∂A2/∂Z2"]["value"])
+    np.testing.assert_allclose(steps["∂L/∂Z2"]["value"], product, rtol=1e-12)
+
+
+def test_each_image_has_its_file_its_loss_and_its_share_of_the_gradient(tmp_path):
+    found = document("grads", DIGITS, "--batch", 6)
+    images = found["images"]
+    assert [image["loss"] for image in images] == sorted((image["loss"] for image in images), reverse=True)
+    assert sum(image["loss"] for image in images) / 6 == pytest.approx(found["loss"])
+    for image in images:
+        assert (ROOT / "datasets/digits" / image["name"]).is_file()
+        assert found["classes"][image["label"]] == image["name"].split("/")[1]
+        assert image["gradient_norm"] > 0
+    [first, second] = found["dead_units"]
+    assert (first["units"], second["units"]) == (16 * 64, 32 * 16)
+    assert found["tied_windows"][0]["windows"] == 16 * 16 * 6
+
+
+def test_a_run_is_looked_at_with_its_own_parameters_classes_and_normalisation(tmp_path):
+    run = trained_run(tmp_path / "here")
+    exit_code, screen, errors = cnnbp("grads", run, "--batch", 4)
+    assert exit_code == 0
+    assert "best.npz, after epoch" in errors
+    assert r"grün\nblau" in screen
+    assert "[red]" in screen
+    assert "Batch norm couples the images" in screen
+    assert cnnbp("export", run, "--to", "npz", cwd=tmp_path)[0] == 0
+    arrays = saved(tmp_path, run, "--batch", 4)
+    with np.load(tmp_path / "run.npz") as exported:
+        np.testing.assert_array_equal(arrays["param/first.W"], exported["first.W"].astype(np.float64))
+    background = np.array([250 / 255 - 0.4, -0.5, -0.6]) / 0.25  # above and below: the images are wider than high
+    np.testing.assert_allclose(arrays["X"][:, 0, 0], background[:, None].repeat(4, axis=1))
+    other = image_folder(tmp_path / "other", each=1)
+    assert f"images of {other}" in cnnbp("grads", run, other, "--batch", 3)[1]
+
+
+def test_dropout_is_on_only_with_train_and_its_masks_are_saved(tmp_path):
+    text = LECTURE.read_text().replace("  - flatten ", "  - dropout: {p: 0.5}\n  - flatten ")
+    (tmp_path / "c.yaml").write_text(text.replace("../datasets", str(ROOT / "datasets")))
+    calm, dropped = saved(tmp_path, "c.yaml"), saved(tmp_path, "c.yaml", "--train")
+    assert "mask/dropout1" not in calm
+    mask = dropped["mask/dropout1"]
+    assert 0 < mask.mean() < 1
+    a = pooled(np.maximum(correlated(dropped["X"], dropped["param/conv1.W"], dropped["param/conv1.b"]), 0)) * mask * 2
+    z = dropped["param/dense1.W"] @ a.reshape(-1, a.shape[-1]) + dropped["param/dense1.b"][:, None]
+    np.testing.assert_allclose(
+        dropped["grad/dense1.b"].sum(), np.mean(1 / (1 + np.exp(-z[0])) - dropped["y"]), rtol=1e-12
+    )
+    assert "dropout on, as in training" in cnnbp("grads", "c.yaml", "--train", cwd=tmp_path)[1]
+    assert "dropout off" in cnnbp("grads", "c.yaml", cwd=tmp_path)[1]
+
+
+@pytest.mark.parametrize("width", [80, 140])
+@pytest.mark.parametrize("config", [LECTURE, DIGITS])
+def test_no_line_is_wider_than_the_terminal(config, width):
+    with Terminal(width, "grads", config) as terminal:
+        assert terminal.finish() == 0
+        lines = terminal.lines
+    assert max(map(cell_len, lines)) <= width
+    assert any("train/" in line or "vertical/" in line for line in lines)
+
+
+def test_an_ascii_terminal_shows_the_chain_rule_all_the_same():
+    exit_code, screen, _ = cnnbp("grads", LECTURE, PYTHONIOENCODING="ascii")
+    assert exit_code == 0
+    assert screen.isascii()
+    assert "?" not in screen
+    assert "dL/dZ2" in screen
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path):
+    exit_code, screen, errors = cnnbp("grads", LECTURE, "--save", tmp_path / "nowhere" / "x.npz")
+    assert (exit_code, screen) == (3, "")
+    assert "cannot write" in errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_images_the_batch_is_random_and_a_line_says_so():
+    exit_code, screen, errors = cnnbp("grads", ROOT / "configs/lenet.yaml", "--batch", 2, "--json")
+    assert exit_code == 0
+    assert "random numbers, seed 0" in errors
+    assert json.loads(screen)["source"] == "random numbers"
