@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SOURCES := cnnbp tests datasets docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage dist docs bench parity
+.PHONY: help install run test lint format coverage dist docs bench pictures parity
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ coverage: $(INSTALLED)  ## the tests' coverage of cnnbp, branch by branch
 docs: $(INSTALLED)  ## run what the documents show, and write down what has changed
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.documents
+
+pictures: $(INSTALLED)  ## docs/pictures: the terminal, drawn from real runs
+	$(BIN)/python -m docs.pictures
 
 dist: $(INSTALLED)  ## wheel and sdist, each tried in an empty environment
 	rm -rf dist

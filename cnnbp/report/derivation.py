@@ -104,8 +104,7 @@ class _Drawing:
 def _added_up(stack: list[tuple[str, Array]], spec: str) -> list[Text]:
     """A row for each image, a line, and the sum, as one adds by hand."""
     rows = number_rows(np.concatenate([matrix.reshape(1, -1) for _, matrix in stack]), spec)
-    labels = [Text(f"{title:<5}", style="dim") for title, _ in stack]
-    lines = [label + row for label, row in zip(labels, rows, strict=True)]
+    lines = [Text.assemble((f"{title:<5}", "dim"), row) for (title, _), row in zip(stack, rows, strict=True)]
     return [*lines[:-1], Text("─" * lines[-1].cell_len, style="dim"), lines[-1]]
 
 

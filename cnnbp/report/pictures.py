@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _DOTS_PER_INCH = 120
 _CONTACT_SHEET, _COLUMNS = 32, 8  # images, and how many of them side by side
-_LONGEST_NAME = 24  # characters
+_LONGEST_NAME, _LONGEST_IN_TILE = 24, 17  # characters
 _NUMBERS_UP_TO = 20  # classes: beyond, the cells are too small to be written in
 
 
@@ -128,7 +128,7 @@ def save_misclassified(measurement: Measurement, classes: Sequence[str], path: P
     pixels = subset.images.take(subset.indices[worst])  # (m, C, H, W)
     columns = min(len(worst), _COLUMNS)
     rows = -(-len(worst) // columns)
-    figure = _figure(max(1.6 * columns, 4), 1.6 * rows * pixels.shape[2] / pixels.shape[3] + 0.5 * rows + 0.4)
+    figure = _figure(max(1.6 * columns, 4), 1.6 * rows * pixels.shape[2] / pixels.shape[3] + 0.6 * rows + 0.3)
     found = len(measurement.misclassified)
     shown = f", the worst {len(worst)}" if found > len(worst) else ", the worst first" * (found > 1)
     figure.suptitle(f"{found} of {len(subset)} {subset.name} images misclassified{shown}", fontsize=10)
@@ -136,13 +136,12 @@ def save_misclassified(measurement: Measurement, classes: Sequence[str], path: P
         axes.set_axis_off()
         if place < len(worst):
             index = worst[place]
-            guesses = (
-                f"{_plain(classes[label])} ({probabilities[label, index]:.0%})"
-                for label in (subset.labels[index], measurement.predictions[index])
-            )
+            lines = [_plain(subset.names[index])]
+            for arrow, label in (("", subset.labels[index]), ("→ ", measurement.predictions[index])):
+                share = f"{probabilities[label, index]:.0%}"
+                lines.append(f"{arrow}{_plain(classes[label], _LONGEST_IN_TILE)}: {share}")
             axes.imshow(pixels[place].transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            name = _plain(subset.names[index], keep_end=True)
-            axes.set_title(f"{name}\n{' → '.join(guesses)}", fontsize=7)
+            axes.set_title("\n".join(lines), fontsize=7)
     _save(figure, path)
 
 
@@ -158,11 +157,12 @@ def _sheet(tiles: Array) -> tuple[Array, int, int]:
     return sheet, columns, rows
 
 
-def _plain(name: str, *, keep_end: bool = False) -> str:
-    """Write a name so that matplotlib takes it as it is, cut to a tile's width."""
+def _plain(name: str, longest: int = _LONGEST_NAME) -> str:
+    """Write a name so that matplotlib takes it as it is; of a long one the middle is left out."""
     name = one_line(name)
-    if len(name) > _LONGEST_NAME:
-        name = "…" + name[1 - _LONGEST_NAME :] if keep_end else name[: _LONGEST_NAME - 1] + "…"
+    if len(name) > longest:
+        start = longest // 3
+        name = f"{name[:start]}…{name[start + 1 - longest :]}"
     return name.replace("$", r"\$")
 
 

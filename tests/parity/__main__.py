@@ -13,6 +13,7 @@ from rich.table import Table
 
 from tests.parity.exports import WHAT_IS_EXPORTED, export_distances
 from tests.parity.networks import network_distances
+from tests.parity.saved import saved_distances
 from tests.parity.trajectories import trajectory_distances
 
 NETWORKS = 300
@@ -37,7 +38,7 @@ def main() -> int:
     console.print(table)
     allowed = ", ".join(f"{tolerance:.0e} in {dtype}" for dtype, tolerance in TOLERANCES.items())
     console.print(f"{NETWORKS} random networks; allowed: {allowed}; too far: {too_far}")
-    return min(too_far + _exports(console), 1)
+    return min(too_far + _exports(console) + _saved(console), 1)
 
 
 def _exports(console: Console) -> int:
@@ -50,6 +51,18 @@ def _exports(console: Console) -> int:
         table.add_row(name, *(f"{distances[what]:.1e}" for what in WHAT_IS_EXPORTED), "✓" if good else "✗")
     console.print(table)
     console.print(f"allowed: {EXPORTS_TOLERANCE:.0e} in float32; too far: {too_far}")
+    return too_far
+
+
+def _saved(console: Console) -> int:
+    """Print how far saved gradients are, and return how many are too far."""
+    table = Table("cnnbp grads --save", "worst in float64", "")
+    too_far = 0
+    for name, far in saved_distances():
+        good = far <= TOLERANCES["float64"]
+        too_far += not good
+        table.add_row(name, f"{far:.1e}", "✓" if good else "✗")
+    console.print(table)
     return too_far
 
 

@@ -19,9 +19,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from cnnbp.arrays import Array
+from cnnbp.bench.torch_network import TorchNetwork
 from cnnbp.config import Config, load_config, parse_config
-from cnnbp.network import INPUT, Network
-from tests.parity import torch_layers
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 IMAGES = 12
@@ -104,24 +103,16 @@ def _logits_of_torch(weights: Path, pixels: Array) -> Array:
     """Load the weights as PyTorch's users do, and run the network that the file's own metadata describes."""
     with safetensors.safe_open(weights, "pt") as file:
         noted = json.loads(file.metadata()["cnnbp"])
-    network = parse_config(noted["config"], "metadata").network
+    network, tensors = parse_config(noted["config"], "metadata").network, load_file(weights)
+    params, state = network.layout.zeros(np.float32), network.initial_state()
+    for layer, arrays in (*params.tensors.items(), *state.items()):
+        for name, array in arrays.items():
+            array[...] = tensors.pop(f"{layer}.{name}").numpy()
+    assert not tensors
     mean, std = (torch.tensor(json.loads(noted[name])).reshape(-1, 1, 1) for name in ("mean", "std"))
     with torch.no_grad():
-        return _forward(network, load_file(weights), (torch.from_numpy(pixels) / 255 - mean) / std).numpy()
-
-
-def _forward(network: Network, tensors: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    values = {INPUT: x}
-    for node in network.nodes:
-        own = {
-            name.removeprefix(f"{node.name}."): tensor.float()  # running statistics are kept in float64
-            for name, tensor in tensors.items()
-            if name.startswith(f"{node.name}.")
-        }
-        inputs = (values[index] for index in node.inputs)
-        function = getattr(torch_layers, node.layer.type)
-        values[node.index] = function(node.layer, own, *inputs, state=own, training=False, mask=None)
-    return values[network.nodes[-1].index]
+        x = (torch.from_numpy(pixels) / 255 - mean) / std
+        return TorchNetwork(network, params, state).forward(x, training=False).numpy()
 
 
 def _apart(actual: Array, expected: Array) -> float:

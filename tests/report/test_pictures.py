@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnbp.data.decode import ImageFormat
+from cnnbp.data.store import ImageSet
+from cnnbp.losses import CrossEntropy
+from cnnbp.report.pictures import save_confusion, save_curves, save_filters, save_misclassified
+from cnnbp.training.datasets import Subset
+from cnnbp.training.measure import Measurement
+from cnnbp.training.metrics import EpochMetrics
+
+HOSTILE = ["$x^", "[red]", "a\nb", "$", "long " * 20, "\\frac{", "\udcff"]
+
+
+def colours(path):
+    with Image.open(path) as image:
+        return {colour for _, colour in image.convert("RGB").getcolors(1 << 24)}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_misclassified_images_are_shown_under_any_name(tmp_path, channels):
+    count = len(HOSTILE)
+    pixels = np.full((count, channels, 5, 4), 200, np.uint8)
+    image_format = ImageFormat(channels, 5, 4)
+    images = ImageSet(image_format, pixels, np.arange(count), tuple(HOSTILE), (), np.zeros(count, np.uint64))
+    logits = 3 * np.roll(np.eye(count), 1, axis=0)
+    losses, _ = CrossEntropy().forward(logits, images.labels)
+    measurement = Measurement(Subset("test", images, np.arange(count)), CrossEntropy(), logits, losses)
+    save_misclassified(measurement, HOSTILE, tmp_path / "sheet.png")
+    assert (200, 200, 200) in colours(tmp_path / "sheet.png")
+
+
+def test_a_single_mistake_among_many_is_seen_in_red(tmp_path):
+    counts = np.diag([99, 100])
+    counts[0, 1] = 1
+    save_confusion(counts, HOSTILE[:2], "title", tmp_path / "confusion.png")
+    red = [(r, g, b) for r, g, b in colours(tmp_path / "confusion.png") if r > g + 10 and r > b + 10]
+    assert red
+
+
+def test_a_confusion_matrix_may_have_empty_classes_and_one_class(tmp_path):
+    save_confusion(np.zeros((3, 3), int), "abc", "title", tmp_path / "empty.png")
+    save_confusion(np.array([[3]]), "a", "title", tmp_path / "one.png")
+
+
+@pytest.mark.parametrize("shape", [(16, 1, 3, 3), (5, 3, 7, 7), (1, 1, 1, 1), (9, 3, 1, 5)])
+def test_filters_of_any_shape_are_drawn(tmp_path, shape):
+    save_filters(np.random.default_rng(0).normal(size=shape), "$conv_1", tmp_path / "filters.png")
+    assert len(colours(tmp_path / "filters.png")) > 2
+
+
+@pytest.mark.parametrize("losses", [(1.0,), (2.0, 1.0), (1.0, 1e-6), (1.0, 0.0)])
+@pytest.mark.parametrize("validated", [True, False])
+def test_curves_of_any_length_and_range_are_drawn(tmp_path, losses, validated):
+    history = [
+        EpochMetrics(n, loss, 0.5, loss if validated else None, 0.5 if validated else None, 0.1, 1.0, 0.01)
+        for n, loss in enumerate(losses, 1)
+    ]
+    save_curves(history, tmp_path / "curves.png")
+    assert len(colours(tmp_path / "curves.png")) > 2
