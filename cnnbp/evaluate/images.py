@@ -43,7 +43,7 @@ def images_to_evaluate(
     section = data_config(config)
     assert section.path is not None
     folder = scan_folder(section.path, classes=trained.checkpoint.classes, allow_empty=True)
-    share = section.validation if _same_folder(section.path, trained) else 0.0
+    share = section.validation if _same_folder(section.path, trained) and "val" not in folder.splits else 0.0
     wanted = _chosen(folder, split, has_held_out=share > 0)
     source = wanted if wanted in folder.splits else "train"
 
@@ -59,7 +59,9 @@ def images_to_evaluate(
         threads=threads,
         cache_bytes=section.cache,
     )
-    subset = _part(images, wanted, share if "val" not in folder.splits else 0.0, config.seed)
+    subset = _part(images, wanted, share, config.seed)
+    if not subset and split is None:  # of classes with one image each, none was held out
+        subset = _part(images, "train", share, config.seed)
     if not subset:
         raise DataError(f"{str(section.path)!r} has no {wanted} images of the classes that the run knows")
     return subset, folder

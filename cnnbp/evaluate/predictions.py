@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def find_images(paths: Iterable[Path]) -> FoundImages:
     skipped: Counter[str] = Counter()
     for path in paths:
         try:
-            found = [path] if path.is_file() else _images_below(path, skipped)
+            found = _images_at(path, skipped)
         except DataError as error:
             bad.append(BadImage(str(path), str(error)))
         else:
@@ -77,14 +78,18 @@ def predict(trained: Trained, files: Sequence[Path], *, top: int, threads: int) 
             yield Predictions(tuple(_predictions(engine, trained, images, top)), images.bad)
 
 
-def _images_below(folder: Path, skipped: Counter[str]) -> list[Path]:
-    """Return a folder's images, sorted. Raises DataError where there are none, or there is no folder."""
-    if not folder.exists():
-        raise DataError("No such file or directory")
-    if not folder.is_dir():
+def _images_at(path: Path, skipped: Counter[str]) -> list[Path]:
+    """Return a file itself; of a folder, its images, sorted. Raises DataError where there is none of these."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DataError(error.strerror) from error
+    if S_ISREG(mode):
+        return [path]
+    if not S_ISDIR(mode):
         raise DataError("it is neither a file nor a folder")
-    walk = Walk(folder)
-    found = sorted(walk.images(folder))
+    walk = Walk(path)
+    found = sorted(walk.images(path))
     skipped.update(walk.skipped)
     if not found:
         raise DataError("the folder has no images")

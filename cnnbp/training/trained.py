@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnbp.config import Config, load_config
+from cnnbp.errors import CheckpointError
 from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
 from cnnbp.training.run_directory import RunDirectory, existing_run_directory, run_directory_around
 
@@ -40,14 +41,19 @@ def load_trained(path: Path) -> Trained:
 
     Raises CheckpointError.
     """
-    if path.is_dir():
-        run: RunDirectory | None = existing_run_directory(path)
-        assert run is not None
-        file = run.best if run.best.exists() else run.last
-    else:
-        run, file = run_directory_around(path), path
+    run, file = _located(path)
     checkpoint = load_checkpoint(file)
     return Trained(checkpoint, file, run, _with_images_of(run, checkpoint.config) if run else checkpoint.config)
+
+
+def _located(path: Path) -> tuple[RunDirectory | None, Path]:
+    try:
+        if not path.is_dir():
+            return run_directory_around(path), path
+        run = existing_run_directory(path)
+        return run, run.best if run.best.exists() else run.last
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise CheckpointError(f"cannot read {str(path)!r}: {error.strerror}") from error
 
 
 def _with_images_of(run: RunDirectory, config: Config) -> Config:

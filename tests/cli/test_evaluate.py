@@ -8,7 +8,7 @@ from math import log
 import pytest
 
 from tests.cli.command import cnnbp
-from tests.cli.runs import CLASSES, document, image_folder, picture, trained_run
+from tests.cli.runs import CLASSES, CONFIG, document, image_folder, picture, trained_run
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,14 @@ def test_without_a_test_split_the_images_that_were_held_out_are_evaluated(tmp_pa
         held_out = {row["file"] for row in csv.DictReader(file) if row["split"] == "val"}
     assert {image["image"] for image in found["worst"]} == held_out
     assert document("evaluate", run, "--split", "train")["images"] == 15
+
+
+def test_where_nothing_was_held_out_the_training_images_are_evaluated(tmp_path):
+    image_folder(tmp_path / "images", each=1)
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    assert cnnbp("train", "c.yaml", "--run", "run", "--no-plots", cwd=tmp_path)[0] == 0
+    found = document("evaluate", tmp_path / "run")
+    assert (found["split"], found["images"]) == ("train", 3)
 
 
 def test_another_folder_may_be_flat_or_in_splits_and_lack_classes(run, tmp_path):

@@ -68,6 +68,16 @@ def test_what_cannot_be_read_is_named_and_does_not_stop_the_rest(run, tmp_path):
     ]  # fmt: skip
 
 
+def test_a_name_that_no_file_can_have_is_one_that_cannot_be_read(run, tmp_path):
+    name = "long" * 100
+    exit_code, screen, errors = with_stdin(f"{name}\n".encode(), run, "-", "-q", cwd=tmp_path)
+    assert (exit_code, screen) == (3, "")
+    assert errors == f"error: cannot read {name!r}: File name too long\n"
+    exit_code, _, errors = cnnbp("predict", name, "x.png", cwd=tmp_path)
+    assert exit_code == 3
+    assert "Traceback" not in errors
+
+
 def test_json_names_what_cannot_be_read_too(run, tmp_path):
     exit_code, screen, _ = cnnbp("predict", run, "missing", "--json", cwd=tmp_path)
     assert exit_code == 3
