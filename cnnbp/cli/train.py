@@ -1,5 +1,7 @@
 """`cnnbp train`: train a network on an image folder, and write a run directory."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +9,7 @@ import typer
 
 from cnnbp.cli import train_run, train_trials
 from cnnbp.cli.common import Common, load_job, split_arguments, verb
+from cnnbp.cli.ranks import as_one, join
 from cnnbp.cli.train_parts import Screen, TrainOptions
 from cnnbp.errors import ConfigError
 
@@ -49,7 +52,23 @@ def train(
     common: Common,
 ) -> None:
     """Train, and show shapes, batch gradients and curves."""
-    options = TrainOptions(run, allow_changes, grads, plots, skip_bad, common)
+    ranks = join()
+    with as_one(ranks):
+        if ranks.rank:
+            common = replace(common, quiet=True)
+        options = TrainOptions(run, allow_changes, grads, plots, skip_bad, common, ranks)
+        _train(arguments, resume, dry_run, overfit, lr_find, options)
+
+
+def _train(
+    arguments: Sequence[str] | None,
+    resume: Path | None,
+    dry_run: bool,
+    overfit: int | None,
+    lr_find: bool,
+    options: TrainOptions,
+) -> None:
+    common = options.common
     given = [name for name, value in _modes(resume, dry_run, overfit, lr_find).items() if value]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)} do not go together")

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from rich.console import Console
 
 from cnnbp.cli.common import Common
-from cnnbp.config import Config
-from cnnbp.engine import available_cores
+from cnnbp.config import Config, dump_config
+from cnnbp.engine.ranks import Ranks, gather_texts
 from cnnbp.inspect.shapes import network_shapes
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.progress import progress_bar
+from cnnbp.report.ranks import draw_ranks
 from cnnbp.report.shapes import draw_shapes
 from cnnbp.report.train import draw_initial_loss, draw_job, draw_job_notes
+from cnnbp.training.agreement import require_same
+from cnnbp.training.checkpoint import without_data_path
 from cnnbp.training.datasets import Datasets, load_datasets
 from cnnbp.training.job import Job
 from cnnbp.training.state import TrainingState
@@ -30,11 +34,12 @@ class TrainOptions:
     plots: bool
     skip_bad: bool
     common: Common
+    ranks: Ranks
 
-    @property
+    @cached_property
     def threads(self) -> int:
-        """How many cores to use."""
-        return self.common.threads or available_cores()
+        """How many cores each rank uses."""
+        return self.common.threads or self.ranks.cores
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,19 @@ def load(
     config: Config, options: TrainOptions, screen: Screen, select: Callable[[Datasets], Datasets] = lambda data: data
 ) -> Job:
     """Scan and decode the images, and return the job; `select` narrows what was found."""
+    require_same("settings", dump_config(without_data_path(config)), options.ranks)
     with progress_bar(screen.notes) as bar:
         datasets = load_datasets(
             config,
             skip_bad=options.skip_bad,
             threads=options.threads,
             progress=lambda split, done, total: bar.show(f"decoding {split}", done, total),
+            ranks=options.ranks,
         )
-    job = Job.of(config, select(datasets), threads=options.threads)
+    job = Job.of(config, select(datasets), threads=options.threads, ranks=options.ranks)
     draw_job(job, screen.results)
+    if options.ranks.size > 1:
+        draw_ranks(job, gather_texts(options.ranks.host, options.ranks), screen.results, screen.notes)
     draw_job_notes(job, screen.notes)
     return job
 

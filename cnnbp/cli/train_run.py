@@ -25,9 +25,10 @@ from cnnbp.training.divergence import TrainingDiverged
 from cnnbp.training.job import Job
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.measure import Measurement
-from cnnbp.training.recorder import Recorder
+from cnnbp.training.recorder import Follower, Recorder
 from cnnbp.training.resume import adapted_state, refuse_changes, refuse_other_images
 from cnnbp.training.run_directory import RunDirectory, existing_run_directory
+from cnnbp.training.sharing import share_checkpoint, share_config
 from cnnbp.training.state import TrainingState
 from cnnbp.training.summary import Status, Summary, summarize
 
@@ -38,13 +39,18 @@ def begin(config: Config, name: str, options: TrainOptions, screen: Screen) -> N
     """Train from the first step, into a run directory of its own."""
     job = load(config, options, screen)
     with job.engine:
-        show_start(job, TrainingState.initial(config), screen)
-        _train(recorder.start(job, options.run, name), options, screen)
+        state = TrainingState.initial(config)
+        show_start(job, state, screen)
+        leads = options.ranks.rank == 0
+        _train(recorder.start(job, options.run, name) if leads else Follower(job, state), options, screen)
 
 
 def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOptions) -> None:
     """Train on from where a run stopped; a finished run is left as it is."""
     screen = Screen.of(options.common)
+    if options.ranks.rank:
+        _follow(options, screen)
+        return
     directory = existing_run_directory(run)
     checkpoint = load_checkpoint(directory.last)
     config = load_config(directory.config, [*overrides, *_seed(options)])
@@ -53,7 +59,7 @@ def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOpti
         refuse_changes(checkpoint.config, config)
     history = checkpoint.state.history
     summary = directory.finished_summary(len(history)) if loop.is_over(config.train, history) else None
-    if summary is None:
+    if not options.ranks.any(summary is not None):
         _go_on(checkpoint, directory, config, options, screen)
     elif options.common.json:
         write_json(summary)
@@ -61,9 +67,19 @@ def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOpti
         draw_finished(directory.path, len(history), screen.results)
 
 
+def _follow(options: TrainOptions, screen: Screen) -> None:
+    """Train on with rank 0, which alone has to see the run directory."""
+    if not options.ranks.any(False):
+        checkpoint, config = share_checkpoint(None, options.ranks), share_config(None, options.ranks)
+        job = load(config, options, screen)
+        with job.engine:
+            _train(Follower(job, adapted_state(checkpoint, job)), options, screen)
+
+
 def _go_on(
     checkpoint: Checkpoint, directory: RunDirectory, config: Config, options: TrainOptions, screen: Screen
 ) -> None:
+    checkpoint, config = share_checkpoint(checkpoint, options.ranks), share_config(config, options.ranks)
     job = load(config, options, screen)
     if not options.allow_changes:
         refuse_other_images(directory, checkpoint, job.datasets)
@@ -77,28 +93,37 @@ def _seed(options: TrainOptions) -> list[str]:
     return [] if options.common.seed is None else [f"seed={options.common.seed}"]
 
 
-def _train(recorder: Recorder, options: TrainOptions, screen: Screen) -> None:
+def _train(recorder: Recorder | Follower, options: TrainOptions, screen: Screen) -> None:
     """Train to the end, or until Ctrl-C; then write and show what came of it."""
     started = perf_counter()
     job, state = recorder.job, recorder.state
-    with progress_bar(screen.notes) as bar, Interruption() as interruption, _explained(recorder.directory):
+    with progress_bar(screen.notes) as bar, Interruption(options.ranks) as interruption, _explained(recorder):
         rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, screen.notes, bar)
         for event in recorder.watch(loop.train(job, state)):
             rows.show(event)
             if isinstance(event, EpochEvent) and options.grads and event.metrics.epoch % options.grads == 0:
                 _show_gradients(recorder, bar, screen)
-            if interruption.requested:
+            if options.ranks.any(interruption.requested):
                 break
         recorder.save()
     seconds = perf_counter() - started
     concerns = list(rows.concerns.values())
-    if loop.is_over(job.config.train, state.history):
+    if isinstance(recorder, Follower):
+        _follow_to_the_end(recorder, screen)
+    elif loop.is_over(job.config.train, state.history):
         _finish(recorder, seconds, concerns, options, screen)
     else:
         _stop(recorder, seconds, concerns, options, screen)
 
 
-def _show_gradients(recorder: Recorder, bar: Bar, screen: Screen) -> None:
+def _follow_to_the_end(follower: Follower, screen: Screen) -> None:
+    job = follower.job
+    if not loop.is_over(job.config.train, follower.state.history):
+        raise typer.Exit(INTERRUPTED)
+    _evaluate(job, share_checkpoint(None, job.engine.ranks).state, screen)
+
+
+def _show_gradients(recorder: Recorder | Follower, bar: Bar, screen: Screen) -> None:
     state = recorder.state
     with bar.away():
         draw_gradients(
@@ -107,11 +132,14 @@ def _show_gradients(recorder: Recorder, bar: Bar, screen: Screen) -> None:
 
 
 @contextmanager
-def _explained(directory: RunDirectory) -> Iterator[None]:
+def _explained(recorder: Recorder | Follower) -> Iterator[None]:
     """Write down where training diverged, and name the last good checkpoint."""
     try:
         yield
     except TrainingDiverged as error:
+        if isinstance(recorder, Follower):
+            raise
+        directory = recorder.directory
         directory.write_json(_DIVERGED, asdict(error.divergence))
         where = f"all files of the batch: {directory.path / _DIVERGED}\n  last good checkpoint: {directory.last}"
         raise Diverged(f"{error}\n  {where}") from error
@@ -120,7 +148,7 @@ def _explained(directory: RunDirectory) -> Iterator[None]:
 def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions, screen: Screen) -> None:
     """Measure the best checkpoint, and write and show what came of the run."""
     job, state, directory = recorder.job, recorder.state, recorder.directory
-    best = load_checkpoint(directory.best).state
+    best = share_checkpoint(load_checkpoint(directory.best), job.engine.ranks).state
     evaluated = _evaluate(job, best, screen)
     early = state.epoch < job.config.train.epochs
     summary = _summary(recorder, "stopped early" if early else "finished", seconds, concerns, evaluated)

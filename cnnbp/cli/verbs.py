@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from cnnbp.cli.company import refuse_company
 from cnnbp.errors import CnnbpError
 
 VERBS: Mapping[str, str] = {
@@ -23,6 +24,8 @@ VERBS: Mapping[str, str] = {
     "schema": "Print the configuration's JSON Schema, for editors.",
 }
 
+_ON_RANKS = {"train"}  # what several processes can do together
+
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 OUT_OF_MEMORY = 2
 
@@ -33,18 +36,21 @@ class VerbGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the name, the real command and the remaining arguments."""
         name, placeholder, rest = super().resolve_command(ctx, args)
-        return name, placeholder if name is None else load_verb(name), rest
+        if name is None:
+            return name, placeholder, rest
+        if name not in _ON_RANKS:
+            refuse_company(name)
+        return name, load_verb(name), rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb. The one place where an error becomes a message and an exit code."""
         try:
             return super().invoke(ctx)
-        except CnnbpError as error:
-            raise _failed(str(error), error.exit_code) from error
-        except MemoryError as error:
-            raise _failed(f"not enough memory: {error}; smaller batches need less", OUT_OF_MEMORY) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(INTERRUPTED) from error
+        except (CnnbpError, MemoryError, KeyboardInterrupt) as error:
+            message, exit_code = failure(error)
+            if message:
+                show_error(message)
+            raise typer.Exit(exit_code) from error
 
 
 def load_verb(name: str) -> Any:
@@ -55,8 +61,19 @@ def load_verb(name: str) -> Any:
     return typer.main.get_command(app)
 
 
-def _failed(message: str, exit_code: int) -> typer.Exit:
+def failure(error: CnnbpError | MemoryError | KeyboardInterrupt) -> tuple[str, int]:
+    """Return what to say of an error that is no bug, nothing of Ctrl-C, and the exit code."""
+    match error:
+        case CnnbpError():
+            return str(error), error.exit_code
+        case MemoryError():
+            return f"not enough memory: {error}; smaller batches need less", OUT_OF_MEMORY
+        case KeyboardInterrupt():
+            return "", INTERRUPTED
+
+
+def show_error(message: str) -> None:
+    """Say on stderr what is wrong."""
     from cnnbp.report.console import print_error
 
     print_error(message)
-    return typer.Exit(exit_code)

@@ -1,6 +1,6 @@
 """An epoch's images in their order, as batches of micro-batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from numpy.typing import DTypeLike
@@ -13,14 +13,19 @@ from cnnbp.data.split import Indices
 from cnnbp.data.store import ImageSet
 from cnnbp.data.streams import Purpose, stream
 from cnnbp.engine import MicroBatch
+from cnnbp.engine.ranks import ALONE, Ranks, run_of
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """M images, cut into micro-batches; `indices` (M,) say which images of the set they are."""
+    """M images, cut into micro-batches; `indices` (M,) say which images of the set they are.
+
+    `micro_batches` are those of this rank; `whole` gives all of them, read once more where other ranks have some.
+    """
 
     indices: Indices
     micro_batches: tuple[MicroBatch, ...]
+    whole: Callable[[], tuple[MicroBatch, ...]]
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Indices:
@@ -40,8 +45,9 @@ def batches(
     seed: int = 0,
     epoch: int = 0,
     threads: int = 1,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Batch]:
-    """Yield the images at `order` in batches; the last one may be smaller.
+    """Yield the images at `order` in batches; the last one may be smaller. Each rank reads its run of each batch.
 
     Images that are not in memory are read by `threads` background threads, a few batches ahead. Raises DataError for
     a file that changed or vanished.
@@ -52,7 +58,10 @@ def batches(
         return MicroBatch(normalization.apply(pixels, dtype), images.labels[indices])
 
     def batch(indices: Indices) -> Batch:
-        return Batch(indices, tuple(micro_batch(cut) for cut in _cuts(indices, micro_batch_size)))
+        cuts = list(_cuts(indices, micro_batch_size))
+        run = run_of(len(cuts), ranks)
+        mine = tuple(micro_batch(cut) for cut in cuts[run.start : run.stop])
+        return Batch(indices, mine, lambda: mine if len(mine) == len(cuts) else tuple(map(micro_batch, cuts)))
 
     parts = _cuts(order, batch_size)
     if images.in_memory:

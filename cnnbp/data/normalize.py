@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 from cnnbp.arrays import Array
 from cnnbp.data.split import Indices
 from cnnbp.data.store import ImageSet
+from cnnbp.engine.ranks import ALONE, Ranks, run_of
 from cnnbp.errors import DataError
 
 _CHUNK = 256  # images counted at a time
@@ -26,17 +27,19 @@ class Normalization:
         return cls((mean,) * channels, (std,) * channels)
 
     @classmethod
-    def of(cls, images: ImageSet, indices: Indices | None = None) -> "Normalization":
+    def of(cls, images: ImageSet, indices: Indices | None = None, ranks: Ranks = ALONE) -> "Normalization":
         """Measure the images at `indices`, or all. Raises DataError for a channel that is everywhere the same.
 
-        Counts are exact, so the result does not depend on order, chunks or threads.
+        Counts are exact, so the result does not depend on order, chunks, threads or ranks.
         """
         indices = np.arange(len(images)) if indices is None else indices
+        mine = run_of(len(images), ranks)  # about those that this rank has decoded
+        indices = indices[(indices >= mine.start) & (indices < mine.stop)]
         counts = np.zeros((images.image_format.channels, 256), np.int64)
         for start in range(0, len(indices), _CHUNK):
             for channel, pixels in enumerate(images.take(indices[start : start + _CHUNK]).swapaxes(0, 1)):
                 counts[channel] += np.bincount(pixels.ravel(), minlength=256)
-        return cls(*_moments(counts))
+        return cls(*_moments(ranks.gather(counts[None], [1] * ranks.size).sum(axis=0)))
 
     def apply(self, pixels: NDArray[np.uint8], dtype: DTypeLike) -> Array:
         """Convert (m, C, H, W) uint8 to a contiguous (C, H, W, m) array of `dtype`."""

@@ -1,9 +1,11 @@
 """The decoded images of a split: in memory as far as the cache goes, decoded again from there on."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from math import prod
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from cnnbp.data.duplicates import Digests, digest
 from cnnbp.data.folder import Split
 from cnnbp.data.opening import UnreadableImage, muted_pillow
 from cnnbp.data.parallel import in_chunks
+from cnnbp.engine.ranks import ALONE, Ranks, gather_texts, run_of, runs
 from cnnbp.errors import DataError
 
 DEFAULT_CACHE = 1 << 30  # bytes
@@ -36,7 +39,10 @@ def describe_bad_images(bad: Sequence[BadImage], total: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """N images and their classes. The first K of them are in `pixels`, the others are read from their files."""
+    """N images and their classes. The first K of them have a place in `pixels`, the others are read from their files.
+
+    `held` says which of the K are there: one that only another rank has needed so far is read when it is needed here.
+    """
 
     image_format: ImageFormat
     pixels: NDArray[np.uint8]  # (K, C, H, W)
@@ -46,6 +52,7 @@ class ImageSet:
     digests: Digests  # (N,) of the decoded pixels
     bad: tuple[BadImage, ...] = ()  # left out of the N
     notes: Mapping[str, int] = field(default_factory=dict)  # what decoding had to do, and to how many images
+    held: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))  # (K,)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,23 +60,28 @@ class ImageSet:
     @property
     def in_memory(self) -> bool:
         """Whether no file will be read again."""
-        return len(self.pixels) == len(self)
+        return len(self.pixels) == len(self) and bool(self.held.all())
 
     def take(self, indices: NDArray[np.intp]) -> NDArray[np.uint8]:
         """Return the images at `indices` as (m, C, H, W). Raises DataError for a file that changed or vanished."""
         if self.in_memory:
             return self.pixels[indices]
         taken = np.empty((len(indices), *self.image_format.shape), np.uint8)
-        cached = indices < len(self.pixels)
-        taken[cached] = self.pixels[indices[cached]]
-        for place in np.flatnonzero(~cached):
-            taken[place] = self._reread(int(indices[place]))
+        held = indices < len(self.pixels)
+        held[held] = self.held[indices[held]]
+        taken[held] = self.pixels[indices[held]]
+        for place in np.flatnonzero(~held):
+            taken[place] = self._read(int(indices[place]))
         return taken
 
-    def _reread(self, index: int) -> NDArray[np.uint8]:
+    def _read(self, index: int) -> NDArray[np.uint8]:
+        """Read one image from its file, and keep it where it has a place; two threads may do so at once."""
         pixels = read_image(self.files[index], self.image_format).pixels
         if digest(pixels) != self.digests[index]:
             raise DataError(f"{str(self.files[index])!r} changed since it was first read")
+        if index < len(self.pixels):
+            self.pixels[index] = pixels
+            self.held[index] = True
         return pixels
 
 
@@ -81,16 +93,23 @@ def decode_split(
     progress: Callable[[int], None] | None = None,
     threads: int = 1,
     cache_bytes: int = DEFAULT_CACHE,
+    ranks: Ranks = ALONE,
 ) -> ImageSet:
     """Decode every image of a split on `threads` threads; `progress` is told, on the calling one, how many are done.
 
-    Raises DataError that lists all bad files and their reasons; with `skip_bad` they are left out and in `bad`.
+    Each rank decodes its run of the files, and all know of all. Raises DataError that lists all bad files and their
+    reasons; with `skip_bad` they are left out and in `bad`.
     """
-    decoding = _Decoding(split, image_format, cache_bytes)
-    with muted_pillow(), closing(in_chunks(decoding.run, len(split.files), threads)) as chunks:
+    decoding, mine = _Decoding(split, image_format, cache_bytes), run_of(len(split.files), ranks)
+
+    def run(chunk: range) -> None:
+        decoding.run(mine[chunk.start : chunk.stop])
+
+    with muted_pillow(), closing(in_chunks(run, len(mine), threads)) as chunks:
         for done in chunks:
             if progress:
-                progress(done)
+                progress(min(done * ranks.size, len(split.files)))  # as if the others were as far
+    decoding.gather(ranks)
     if decoding.bad and not skip_bad:
         raise DataError(describe_bad_images(decoding.bad_images(), len(split.files)))
     return decoding.result()
@@ -105,7 +124,8 @@ class _Decoding:
         cached = min(len(split.files), cache_bytes // prod(image_format.shape))
         self.pixels = np.empty((cached, *image_format.shape), np.uint8)
         self.digests = np.zeros(len(split.files), np.uint64)
-        self.bad: dict[int, BadImage] = {}
+        self.held = np.zeros(cached, np.bool_)
+        self.bad: dict[int, str] = {}  # the reasons
         self.notes: list[str] = []
 
     def run(self, chunk: range) -> None:
@@ -114,34 +134,50 @@ class _Decoding:
             try:
                 decoded = read_image(self.split.files[index], self.image_format)
             except UnreadableImage as error:
-                self.bad[index] = BadImage(self.split.names[index], error.reason)
+                self.bad[index] = error.reason
                 continue
             self.notes.extend(decoded.notes)
             self.digests[index] = digest(decoded.pixels)
             if index < len(self.pixels):
                 self.pixels[index] = decoded.pixels
+                self.held[index] = True
+
+    def gather(self, ranks: Ranks) -> None:
+        """Put together what all ranks have found out; the pixels stay where they are."""
+        if ranks.size == 1:
+            return
+        shares = runs(len(self.digests), ranks.size)
+        mine = shares[ranks.rank]
+        self.digests = ranks.gather(self.digests[mine.start : mine.stop], [len(share) for share in shares])
+        told = gather_texts(json.dumps([list(self.bad.items()), Counter(self.notes)]), ranks)
+        bad, notes = zip(*map(json.loads, told), strict=True)
+        self.bad = dict(chain.from_iterable(bad))
+        self.notes = list(chain.from_iterable(Counter(counts).elements() for counts in notes))
 
     def bad_images(self) -> tuple[BadImage, ...]:
         """Return the files that could not be decoded, in the order of the split."""
-        return tuple(self.bad[index] for index in sorted(self.bad))
+        return tuple(BadImage(self.split.names[index], self.bad[index]) for index in sorted(self.bad))
 
     def result(self) -> ImageSet:
         """Return the images that could be decoded."""
         split = self.split
         good = np.array([index for index in range(len(split.files)) if index not in self.bad], np.intp)
+        cached = good[good < len(self.pixels)]
         return ImageSet(
             self.image_format,
-            self._without_gaps(good[good < len(self.pixels)]),
+            self._without_gaps(cached),
             split.labels[good],
             tuple(split.names[index] for index in good),
             tuple(split.files[index] for index in good),
             self.digests[good],
             self.bad_images(),
             dict(sorted(Counter(self.notes).items())),
+            self.held[cached],
         )
 
     def _without_gaps(self, good: NDArray[np.intp]) -> NDArray[np.uint8]:
         """Move the images at `good` up, in place: a copy would take as much memory again."""
         for place, index in enumerate(good if self.bad else ()):
-            self.pixels[place] = self.pixels[index]
+            if self.held[index]:
+                self.pixels[place] = self.pixels[index]
         return self.pixels[: len(good)]

@@ -5,6 +5,7 @@ ranks, in the same order.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -92,10 +93,15 @@ class Alone:
 ALONE = Alone()
 
 
+def runs(count: int, size: int) -> list[range]:
+    """Divide `count` things among `size` ranks: the first always has one, and any two differ by one at most."""
+    edges = [-(-count * rank // size) for rank in range(size + 1)]
+    return [range(start, end) for start, end in pairwise(edges)]
+
+
 def run_of(count: int, ranks: Ranks) -> range:
-    """Return which of `count` things this rank takes; the first rank always has one, and any two differ by one."""
-    start, end = (-(-count * rank // ranks.size) for rank in (ranks.rank, ranks.rank + 1))
-    return range(start, end)
+    """Return which of `count` things are this rank's."""
+    return runs(count, ranks.size)[ranks.rank]
 
 
 def gather_texts(text: str, ranks: Ranks) -> list[str]:

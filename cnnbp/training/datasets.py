@@ -15,7 +15,9 @@ from cnnbp.data.folder import ImageFolder, Split, scan_folder
 from cnnbp.data.normalize import Normalization
 from cnnbp.data.split import Indices, in_turn, stratified_split
 from cnnbp.data.store import ImageSet, decode_split
+from cnnbp.engine.ranks import ALONE, Ranks
 from cnnbp.errors import ConfigError, DataError
+from cnnbp.training.agreement import require_same
 
 Progress = Callable[[str, int, int], None]  # split, images done, images in all
 
@@ -129,13 +131,22 @@ def image_format(config: Config) -> ImageFormat:
 
 
 def load_datasets(
-    config: Config, *, skip_bad: bool = False, threads: int = 1, progress: Progress | None = None
+    config: Config,
+    *,
+    skip_bad: bool = False,
+    threads: int = 1,
+    progress: Progress | None = None,
+    ranks: Ranks = ALONE,
 ) -> Datasets:
-    """Scan, decode and split the configuration's folder. Raises DataError, listing every unreadable image."""
+    """Scan, decode and split the configuration's folder. Raises DataError, listing every unreadable image.
+
+    All ranks scan it, and each decodes its part.
+    """
     data = data_config(config)
     assert data.path is not None
     folder = scan_folder(data.path, allow_empty=data.allow_empty)
     check_against_classes(config, folder.classes)
+    require_same(f"files in {str(folder.root)!r}", _listing(folder), ranks)
 
     def decode(name: str, split: Split) -> ImageSet:
         def tell(done: int) -> None:
@@ -149,6 +160,7 @@ def load_datasets(
             progress=tell,
             threads=threads,
             cache_bytes=data.cache,
+            ranks=ranks,
         )
 
     sets = {name: decode(name, split) for name, split in folder.splits.items()}
@@ -171,11 +183,16 @@ def _all(name: str, sets: Mapping[str, ImageSet]) -> Subset:
     return Subset(name, sets[name], np.arange(len(sets[name])))
 
 
-def normalization(config: Config, train: Subset) -> Normalization:
+def _listing(folder: ImageFolder) -> str:
+    """Return the names of all images, in their order, as one text."""
+    return "\0".join(name for split in folder.splits.values() for name in split.names)
+
+
+def normalization(config: Config, train: Subset, ranks: Ranks = ALONE) -> Normalization:
     """Return the configuration's mean and deviation for each channel; `auto` measures the training images."""
     normalize = (config.data or DataConfig()).normalize
     if not isinstance(normalize, NormalizeConfig):
-        return Normalization.of(train.images, train.indices)
+        return Normalization.of(train.images, train.indices, ranks)
     return Normalization(_per_channel(normalize.mean, config), _per_channel(normalize.std, config))
 
 

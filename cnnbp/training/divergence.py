@@ -60,7 +60,7 @@ def diagnose(
     """
     images = job.datasets.train.images
     with np.errstate(all="ignore"):
-        found = next(_bad_tensors(job, state, batch.micro_batches), None)
+        found = next(_bad_tensors(job, state, batch.whole()), None)
     files = tuple(images.names[index] for index in batch.indices)
     return Divergence(state.epoch + 1, state.step + 1, loss, gradient_norm, lr, found, files)
 

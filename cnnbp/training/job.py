@@ -11,6 +11,7 @@ from cnnbp.config import Config
 from cnnbp.data.batches import Batch, batches, epoch_order
 from cnnbp.data.normalize import Normalization
 from cnnbp.engine import Engine, micro_batch_size
+from cnnbp.engine.ranks import ALONE, Ranks
 from cnnbp.training.datasets import Datasets, Subset, normalization
 from cnnbp.training.measure import Measurement, measured, measuring
 from cnnbp.training.state import TrainingState
@@ -26,11 +27,11 @@ class Job:
     engine: Engine
 
     @classmethod
-    def of(cls, config: Config, datasets: Datasets, *, threads: int | None = None) -> "Job":
+    def of(cls, config: Config, datasets: Datasets, *, threads: int | None = None, ranks: Ranks = ALONE) -> "Job":
         """Return the job of a configuration and its images; class weights and normalisation are worked out here."""
         loss = config.loss.balanced(datasets.class_counts)
-        engine = Engine(config.network, loss, threads=threads, seed=config.seed)
-        return cls(config, datasets, normalization(config, datasets.train), engine)
+        engine = Engine(config.network, loss, threads=threads, seed=config.seed, ranks=ranks)
+        return cls(config, datasets, normalization(config, datasets.train, ranks), engine)
 
     @property
     def batch_size(self) -> int:
@@ -41,6 +42,11 @@ class Job:
     def steps_per_epoch(self) -> int:
         """Steps that show every training image once."""
         return -(-len(self.datasets.train) // self.batch_size)
+
+    @cached_property
+    def micro_batches(self) -> int:
+        """Micro-batches per step: what ranks and threads divide among themselves."""
+        return -(-self.batch_size // micro_batch_size(self.config.network, self.batch_size))
 
     @cached_property
     def decays(self) -> Array:
@@ -86,6 +92,7 @@ class Job:
             seed=seed,
             epoch=epoch,
             threads=self.engine.threads,
+            ranks=self.engine.ranks,
         )
 
     def measuring(self, state: TrainingState, subset: Subset) -> Generator[int, None, Measurement]:

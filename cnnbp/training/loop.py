@@ -8,6 +8,7 @@ from time import perf_counter
 from cnnbp.config import TrainConfig
 from cnnbp.errors import Diverged
 from cnnbp.training.activity import DeadChannels, dead_channels
+from cnnbp.training.agreement import require_same
 from cnnbp.training.concerns import Concern, concerns
 from cnnbp.training.gradients import TensorStep, total_update_ratio
 from cnnbp.training.job import Job
@@ -92,7 +93,7 @@ def _steps(job: Job, state: TrainingState) -> Generator[Event, None, tuple[int, 
         loss = take_step(job, state, batch, learning_rate(job, state.step, losses), watched=is_last)
         images += len(batch.indices)
         if is_last:
-            dead = dead_channels(job, state, batch.micro_batches)
+            dead = dead_channels(job, state, batch)
         yield StepEvent(state.epoch + 1, len(batch.indices), state.sums.images, loss)
     return images, dead
 
@@ -111,6 +112,7 @@ def _validate(job: Job, state: TrainingState) -> Generator[Event, None, Measurem
 
 def _close_epoch(job: Job, state: TrainingState, validation: Measurement | None) -> None:
     sums, epoch = state.sums, state.epoch + 1
+    require_same(f"parameters after epoch {epoch}", state.parameters.vector.data, job.engine.ranks)
     if validation and not isfinite(validation.loss):
         raise Diverged(
             f"epoch {epoch}: the validation loss is {validation.loss}, though every training loss was finite"

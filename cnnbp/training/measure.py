@@ -96,4 +96,5 @@ def _batches(
         normalization,
         parameters.vector.dtype,
         threads=engine.threads,
+        ranks=engine.ranks,
     )

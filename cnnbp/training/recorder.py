@@ -38,6 +38,20 @@ def resume(job: Job, directory: RunDirectory, state: TrainingState) -> "Recorder
     return recorder
 
 
+class Follower:
+    """What a rank other than the first has in a recorder's place: it writes nothing."""
+
+    def __init__(self, job: Job, state: TrainingState) -> None:
+        self.job, self.state = job, state
+
+    def watch(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Pass events on."""
+        yield from events
+
+    def save(self) -> None:
+        """Leave it to rank 0."""
+
+
 class Recorder:
     """Writes metrics as epochs end, and checkpoints every `save_every` seconds.
 

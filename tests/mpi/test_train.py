@@ -1,0 +1,149 @@
+"""Training on several ranks: the same bytes, and no rank that waits for one that is gone."""
+
+import shutil
+import signal
+import time
+
+import pytest
+
+from tests.mpi import jobs
+from tests.mpi.jobs import checkpoint, needs_mpiexec, started, train
+
+pytestmark = needs_mpiexec
+
+LONG = 25  # epochs of a run that is stopped before its end
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Both configurations, each with the checkpoint that one process makes of it."""
+    found = {}
+    for kind in jobs.LAYERS:
+        folder = tmp_path_factory.mktemp(kind)
+        config = jobs.write_job(folder, kind)
+        code, _, err = train(config, "--run", "alone", ranks=0, cwd=folder)
+        assert code == 0, err
+        found[config] = checkpoint(folder / "alone")
+    return found
+
+
+@pytest.fixture(scope="module")
+def long_job(tmp_path_factory):
+    """A configuration that takes a while, and the checkpoint at its end."""
+    folder = tmp_path_factory.mktemp("long")
+    config = jobs.write_job(folder, "batchnorm", epochs=LONG)
+    with config.open("a") as file:
+        file.write("  save_every: 0.1\n")
+    code, _, err = train(config, "--run", "alone", ranks=0, cwd=folder)
+    assert code == 0, err
+    return config, checkpoint(folder / "alone")
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_any_number_of_ranks_and_threads_trains_the_same_bytes(trained, tmp_path, ranks):
+    with jobs.launched("tests.mpi.trainings", f"on{ranks}", *trained, ranks=ranks, cwd=jobs.ROOT) as process:
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    assert out.count("best epoch") == 4  # one voice, four trainings
+    assert err.count("have nothing to do") == 0
+    for config, expected in trained.items():
+        assert [checkpoint(config.parent / f"on{ranks}-{threads}") == expected for threads in (1, 2)] == [True, True]
+
+
+def test_a_rank_that_is_killed_ends_all_at_once_and_the_run_goes_on_to_the_same_bytes(long_job, tmp_path):
+    config, expected = long_job
+    run = tmp_path / "run"
+    process = started(config, "--run", run, ranks=4, cwd=config.parent)
+    wait_for_epochs(run, 3)
+    ranks = jobs.ranks_of(process)
+    assert len(ranks) == 4
+    jobs.kill(ranks[2])
+    out, err = process.communicate(timeout=10)
+    assert process.returncode != 0
+    assert "Killed (signal 9)" in out + err  # this is mpiexec's to say
+    assert not any(map(jobs.is_running, ranks))
+    assert checkpoint(run) != expected
+    code, out, err = train("--resume", run, ranks=2, cwd=tmp_path)
+    assert code == 0, err
+    assert "going on" in out
+    assert checkpoint(run) == expected
+
+
+def test_ctrl_c_saves_and_ends_all_and_one_process_can_go_on(long_job, tmp_path):
+    config, expected = long_job
+    run = tmp_path / "run"
+    process = started(config, "--run", run, ranks=3, cwd=config.parent)
+    wait_for_epochs(run, 2)
+    ranks = jobs.ranks_of(process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err.count("finishing this batch and saving") == 1
+    assert out.count("--resume") == 1
+    assert not any(map(jobs.is_running, ranks))
+    code, _, err = train("--resume", run, ranks=0, cwd=tmp_path)
+    assert code == 0, err
+    assert checkpoint(run) == expected
+
+
+def test_a_file_that_only_one_rank_reads_and_cannot_ends_all_with_its_rank_and_host(tmp_path):
+    config = jobs.write_job(tmp_path, "plain", epochs=LONG)
+    for split in ("train", "val"):
+        shutil.copytree(tmp_path / "images", tmp_path / "splits" / split)
+    run = tmp_path / "run"
+    process = started(config, tmp_path / "splits", "data.cache=0", "--run", run, ranks=3, cwd=tmp_path)
+    wait_for_epochs(run, 1)
+    last = max((tmp_path / "splits" / "val" / "b").iterdir())  # of the validation images: the last rank reads it
+    last.write_bytes(b"no image")
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "error: rank 2 on " in err
+    assert str(last) in err
+
+
+def test_what_is_wrong_for_all_ranks_is_said_once(tmp_path):
+    config = jobs.write_job(tmp_path, "plain")
+    code, out, err = train(config, "train.epoch=3", ranks=3, cwd=tmp_path)
+    assert (code, out, err.count("error:")) == (2, "", 1)
+    (tmp_path / "images" / "a" / "000.png").write_bytes(b"no image")
+    code, _, err = train(config, ranks=3, cwd=tmp_path)
+    assert (code, err.count("1 of 128 images cannot be read")) == (3, 1)
+    code, _, err = train(config, "--skip-bad", "train.epochs=1", ranks=3, cwd=tmp_path)
+    assert code == 0
+    assert err.count("skipped 1 images that cannot be read") == 1
+
+
+def test_a_fault_of_rank_0_alone_ends_all(tmp_path):
+    config = jobs.write_job(tmp_path, "plain")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("kept")
+    code, _, err = train(config, "--run", tmp_path / "run", ranks=2, cwd=tmp_path)
+    assert code == 2
+    assert err.count("is there already") == 1
+
+
+def test_ranks_without_work_are_told_of(tmp_path):
+    config = jobs.write_job(tmp_path, "plain", epochs=1)
+    code, out, err = train(config, "train.batch_size=2", "--threads", "1", ranks=3, cwd=tmp_path)
+    assert code == 0
+    assert ", 1 thread each" in out
+    assert "a batch of 2 images is cut into 1 micro-batch, so 2 of 3 ranks have nothing to do" in err
+
+
+def test_trials_work_on_several_ranks(tmp_path):
+    config = jobs.write_job(tmp_path, "batchnorm")
+    alone = train(config, "--dry-run", "--json", ranks=0, cwd=tmp_path)[1]
+    shared = train(config, "--dry-run", "--json", ranks=2, cwd=tmp_path)[1]
+    without_time = [[line for line in text.splitlines() if "seconds" not in line] for text in (alone, shared)]
+    assert without_time[0] == without_time[1] != []
+
+
+def wait_for_epochs(run, count):
+    """Wait until a run has written so many lines of metrics."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        file = run / "metrics.jsonl"
+        if file.exists() and len(file.read_bytes().splitlines()) >= count:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{run} has no {count} epochs after a minute")
