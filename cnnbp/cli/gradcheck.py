@@ -1,6 +1,7 @@
 """`cnnbp gradcheck`: analytic gradients against numeric ones."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,11 @@ def gradcheck(
         bool, typer.Option("--full", help="Check every entry of every parameter and of the input.")
     ] = False,
     entries: Annotated[int | None, typer.Option(min=1, metavar="N", help="Check at most N entries per tensor.")] = None,
-    batch: Annotated[int, typer.Option(min=1, metavar="M", help="Images; with one alone 1/M cannot be seen.")] = 3,
+    tensors: Annotated[
+        list[str] | None,
+        typer.Option("--tensor", metavar="NAME", help="Check this alone (conv1.W; X: the images); may be repeated."),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=3, metavar="M", help="Images; with fewer 1/M could look right.")] = 3,
     bug: Annotated[
         str | None,
         typer.Option(
@@ -58,7 +63,7 @@ def gradcheck(
     chosen = load_subject(subject, arguments, common)
     if bug == _LIST:
         _list_bugs(chosen, common)
-    report = _check(chosen, bug, sys.maxsize if full else entries, batch, common)
+    report = _check(chosen, bug, sys.maxsize if full else entries, tensors or (), batch, common)
     if common.json:
         write_json(gradcheck_document(report))
     else:
@@ -66,7 +71,9 @@ def gradcheck(
     raise typer.Exit(_EXIT_CODES[report.verdict])
 
 
-def _check(subject: Subject, bug: str | None, entries: int | None, batch: int, common: Common) -> GradcheckReport:
+def _check(
+    subject: Subject, bug: str | None, entries: int | None, tensors: Sequence[str], batch: int, common: Common
+) -> GradcheckReport:
     config, notes = subject.config, notes_console(quiet=common.quiet)
     images = _images(subject, batch, common)
     network, loss = config.network, config.loss.balanced(images.class_counts)
@@ -75,7 +82,7 @@ def _check(subject: Subject, bug: str | None, entries: int | None, batch: int, c
     if not (config.data and config.data.path):
         notes.print(f"no image folder given: the batch is random numbers, seed {config.seed}")
     state = subject.trained.state if subject.trained else None
-    with progress_bar(notes) as bar:
+    with progress_bar(notes, after=1.0) as bar:
         return check_network(
             network,
             loss,
@@ -84,6 +91,7 @@ def _check(subject: Subject, bug: str | None, entries: int | None, batch: int, c
             images.x,
             images.labels,
             entries=entries,
+            tensors=tensors,
             seed=config.seed,
             threads=common.threads,
             progress=lambda done, total: bar.show("checking entries", done, total),

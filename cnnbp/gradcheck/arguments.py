@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.computation import Computation, Forward, Stack, follow_branches
+from cnnbp.gradcheck.replay import Gradients
 from cnnbp.gradcheck.sampling import sample
 from cnnbp.gradcheck.shortcuts import Seen, shortcut
 from cnnbp.network import Node
@@ -51,6 +52,10 @@ class Argument(Protocol):
         """Return one copy with the whole tensor moved by `step`."""
         ...
 
+    def gradient_in(self, gradients: Gradients) -> Array:
+        """Return what is its own among all gradients of the computation."""
+        ...
+
 
 @dataclass(frozen=True)
 class Value:
@@ -86,6 +91,9 @@ class Value:
 
     def moved(self, step: Array, forward: Forward, arena: Arena) -> Stack:
         return Stack({self.index: self.theta + step}, self.computation.one_copy, np.zeros(1, bool))
+
+    def gradient_in(self, gradients: Gradients) -> Array:
+        return gradients.values[self.index]
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,9 @@ class Parameter:
         params[self.tensor] += step
         y, crossed = computation.run(node, computation.input(node), params, alone, forward, arena)
         return Stack({node.index: y}, alone.columns, crossed)
+
+    def gradient_in(self, gradients: Gradients) -> Array:
+        return gradients.parameters[self.name]
 
     @cached_property
     def _shortcut(self) -> Seen | None:

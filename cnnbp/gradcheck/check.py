@@ -1,23 +1,29 @@
 """The gradient check of a whole network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 
 from cnnbp.arrays import Arena, Array
-from cnnbp.gradcheck.endtoend import network_claims
-from cnnbp.gradcheck.examination import Finding, examinations, run_all
+from cnnbp.gradcheck.claims import LayerClaim
+from cnnbp.gradcheck.endtoend import NetworkCase, examined_network_case, network_case
+from cnnbp.gradcheck.examination import Examination, Finding, examinations, run_all
 from cnnbp.gradcheck.explanation import layer_result, merged, traced
 from cnnbp.gradcheck.layerwise import LayerCase, layer_cases, loss_cases
-from cnnbp.gradcheck.results import GradcheckReport, LayerResult, tensor_result
+from cnnbp.gradcheck.point import Point
+from cnnbp.gradcheck.results import GradcheckReport, LayerResult, TensorResult, tensor_result
+from cnnbp.gradcheck.selection import chosen_nodes
+from cnnbp.gradcheck.single import compare_float32
 from cnnbp.gradcheck.workers import Workers
 from cnnbp.losses import Loss
 from cnnbp.network import Network, Node
 from cnnbp.parameters import Parameters, Tensors
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
+
+JITTERED_ENTRIES = 2  # of each tensor, and one direction: layers alone are checked with moved parameters anyway
 
 
 def check_network(
@@ -29,36 +35,70 @@ def check_network(
     labels: Array,
     *,
     entries: int | None = None,
+    tensors: Sequence[str] = (),
     seed: int = 0,
     threads: int | None = None,
     progress: Progress = lambda done, total: None,
 ) -> GradcheckReport:
     """Compare the analytic gradient of the mean loss over a batch with numeric ones, in float64.
 
-    x is (C, H, W, M), labels (M,). At most `entries` of each tensor are checked; None: what takes a second or two.
-    Dropout's masks are frozen, batch norm uses the batch's statistics and moves no running ones.
+    x is (C, H, W, M), labels (M,); with M < 3 a wrong 1/M may look right end to end. At most `entries` of each tensor
+    are checked; None: what takes a second or two. `tensors` ("conv1.W", "X") leaves out all others, and the layers
+    that they do not belong to. Dropout's masks are frozen, batch norm uses the batch's statistics and moves no running
+    ones. Raises ConfigError for a tensor that the network does not have.
     """
     start = perf_counter()
-    params, x = params.astype(np.float64), x.astype(np.float64)
+    given = Point(network, loss, params, state, x, labels)
+    point, nodes = given.astype(np.float64), chosen_nodes(network, tensors)
     with Workers(threads) as workers:
-        cases = _cases(network, loss, params, state, seed, workers)
-        whole = network_claims(network, loss, params, state, x, labels)
-        planned = examinations([*(claim for case in cases for claim in case.claims), *whole], entries, seed)
+        cases = _cases(point, nodes, seed, workers)
+        whole = _network_cases(point, seed, workers) if all(case.fits for case in cases) else []
+        float32 = compare_float32(given, whole[0]) if whole else None
+        claims = [[claim for claim in case.claims if not tensors or claim.name in tensors] for case in whole]
+        alone = [claim for case in cases for claim in case.claims]
+        planned = _plan(alone, claims, entries, seed)
         counter = _Counter(progress, sum(len(examination.entries) for examination in planned))
         findings = iter(run_all(planned, workers, counter.advance))
     layers = merged([_layer_result(case, findings) for case in cases])
-    tensors = [tensor_result(finding, finding.claim.name) for finding in findings]
-    return traced(GradcheckReport(tuple(tensors), layers, (), perf_counter() - start), network)
+    at_point, jittered = (_tensor_results(claims_there, findings) for claims_there in claims or [[], []])
+    report = GradcheckReport(
+        tensors=at_point,
+        layers=layers,
+        problems=tuple(dict.fromkeys(problem for case in whole for problem in case.problems)),
+        seconds=perf_counter() - start,
+        jittered=jittered,
+        float32=float32,
+    )
+    return traced(report, network)
 
 
-def _cases(
-    network: Network, loss: Loss, params: Parameters, state: Tensors, seed: int, workers: Workers
-) -> list[LayerCase]:
+def _network_cases(point: Point, seed: int, workers: Workers) -> list[NetworkCase]:
+    """Return the network at its own point, where everything is looked at, and with biases, γ and β moved."""
+    work = [(examined_network_case, point), (network_case, point.jittered(seed))]
+    return list(workers.map(lambda piece, arena: piece[0](piece[1]), work))
+
+
+def _plan(
+    alone: Sequence[LayerClaim], whole: Sequence[Sequence[LayerClaim]], entries: int | None, seed: int
+) -> list[Examination]:
+    """Plan to check the layers alone and the network at its own point in full measure, elsewhere a few entries."""
+    planned = examinations([*alone, *(whole[0] if whole else ())], entries, seed)
+    for claims in whole[1:]:
+        planned += examinations(claims, JITTERED_ENTRIES, seed)
+    return planned
+
+
+def _tensor_results(claims: Sequence[LayerClaim], findings: Iterator[Finding]) -> tuple[TensorResult, ...]:
+    """Take as many findings as there are claims."""
+    return tuple(tensor_result(next(findings), claim.name) for claim in claims)
+
+
+def _cases(point: Point, nodes: Sequence[Node], seed: int, workers: Workers) -> list[LayerCase]:
     def cases_of(node: Node, arena: Arena) -> list[LayerCase]:
-        return list(layer_cases(node, params[node.name], state, seed))
+        return list(layer_cases(node, point.params[node.name], point.state, seed))
 
-    cases = [case for cases in workers.map(cases_of, network.nodes) for case in cases]
-    return [*cases, *loss_cases(loss, network.output_shape[0], seed)]
+    cases = [case for cases in workers.map(cases_of, nodes) for case in cases]
+    return [*cases, *loss_cases(point.loss, point.network.output_shape[0], seed)]
 
 
 @dataclass

@@ -40,6 +40,11 @@ class Claim(Protocol):
         ...
 
     @property
+    def rounding(self) -> float:
+        """How far off a correct gradient may be: what its own computation loses."""
+        ...
+
+    @property
     def may_be_affine(self) -> bool:
         """Whether it is worth finding out if the scalar is affine in theta."""
         ...
@@ -76,6 +81,7 @@ class LayerClaim:
 
     argument: Argument
     gradient: Array
+    rounding: float
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from cnnbp.gradcheck.numeric import Probe
 DECISIVE = 1e-5  # a bound below this share of an entry's size decides
 SMALLEST = 1e-3  # an entry's size counts as at least this share of its tensor's largest
 EQUAL, DIFFERENT = 1e-10, 1e-8  # of an entry's size: rounding of two long computations, and surely more than that
+COARSE = 1e-2  # a gradient whose own rounding is more than this share of an entry says nothing about it
 
 
 class Verdict(IntEnum):
@@ -48,7 +49,7 @@ def compare(probe: Probe, entries: Array, h: float) -> Comparison:
     analytic = probe.claim.gradient.reshape(-1)[entries]
     estimate, kink = probe.differences(entries, h)
     numeric, largest = estimate.derivative, np.abs(estimate.derivative).max(initial=0.0)
-    bound = estimate.bound + 1e-13 * largest
+    bound = estimate.bound + 1e-13 * largest + probe.claim.rounding
     size = np.maximum(np.abs(numeric), SMALLEST * largest)
     agree = np.abs(analytic - numeric) <= bound
     nothing = (numeric == 0) | ((np.abs(analytic) <= bound) & (np.abs(numeric) <= bound))
@@ -68,16 +69,17 @@ def _settled(comparison: Comparison, where: Array, largest: float, probe: Probe)
     exact = probe.complex_step(comparison.entries[where])
     size = np.maximum(np.abs(exact), SMALLEST * largest)
     verdicts, numeric, bound = comparison.verdicts.copy(), comparison.numeric.copy(), comparison.bound.copy()
-    verdicts[where] = _judge(comparison.analytic[where], exact, size)
-    numeric[where], bound[where] = exact, EQUAL * size
+    verdicts[where] = _judge(comparison.analytic[where], exact, size, probe.claim.rounding)
+    numeric[where], bound[where] = exact, EQUAL * size + probe.claim.rounding
     return Comparison(comparison.entries, comparison.analytic, numeric, bound, comparison.kink, verdicts)
 
 
-def _judge(analytic: Array, exact: Array, size: Array) -> Array:
-    difference = np.abs(analytic - exact)
+def _judge(analytic: Array, exact: Array, size: Array, rounding: float) -> Array:
+    difference, nothing = np.abs(analytic - exact), np.maximum(np.abs(analytic), np.abs(exact)) <= rounding
+    equal, different = EQUAL * size + rounding, DIFFERENT * size + 10 * rounding
     return np.select(
-        [~np.isfinite(exact), difference <= EQUAL * size, ~(difference <= DIFFERENT * size)],
-        [Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.FAIL],
+        [~np.isfinite(exact), nothing, ~(difference <= different), (difference <= equal) & (rounding <= COARSE * size)],
+        [Verdict.INCONCLUSIVE, Verdict.ZERO, Verdict.FAIL, Verdict.PASS],
         Verdict.INCONCLUSIVE,
     )
 
@@ -89,5 +91,6 @@ def compare_along(probe: Probe) -> Direction | None:
         return None
     analytic = float((probe.claim.gradient * probe.direction).sum())
     size = max(abs(exact), float(np.linalg.norm(probe.claim.gradient)))
-    verdict = Verdict(int(_judge(np.array(analytic), np.array(exact), np.array(size))))
+    rounding = probe.claim.rounding * float(np.sqrt(probe.claim.theta.size))
+    verdict = Verdict(int(_judge(np.array(analytic), np.array(exact), np.array(size), rounding)))
     return Direction(analytic, exact, verdict)

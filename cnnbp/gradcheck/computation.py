@@ -86,6 +86,10 @@ class Computation:
         xs = tuple(self.values[i] for i in node.inputs)
         return xs[0] if len(xs) == 1 else xs
 
+    def context(self, node: Node, arena: Arena) -> Context:
+        """Return what the node's layer may know: that this is training, and that nothing may be overwritten."""
+        return Context(arena=arena, training=True, state=self.state.get(node.name, {}))
+
     def behind(self, value: int) -> list[Node]:
         """Return the nodes that a value reaches."""
         reached, nodes = {value}, []
@@ -111,7 +115,7 @@ class Computation:
         self, node: Node, x: Any, params: Params, stack: Stack, forward: Forward, arena: Arena
     ) -> tuple[Array, Array]:
         """Run one node on stacked input; return its output and which copies left their branches."""
-        ctx = Context(arena=arena, training=True, state=self.state.get(node.name, {}))
+        ctx = self.context(node, arena)
         copies = len(stack.columns)
         if isinstance(node.layer, PiecewiseLayer):
             hold = hold_branches if isinstance(node.layer, Dropout) else forward  # a mask stays as it was drawn

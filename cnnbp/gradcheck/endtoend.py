@@ -1,46 +1,103 @@
-"""A whole network at one point: claims about ∂L/∂θ of every parameter and ∂L/∂X."""
+"""A whole network at one point: claims about ∂L/∂θ of every parameter and ∂L/∂X, and what else must hold there."""
 
-from cnnbp.arrays import Arena, Array
-from cnnbp.gradcheck.arguments import Parameter, Value
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cnnbp.arrays import Array
+from cnnbp.gradcheck.arguments import Argument, Parameter, Value
 from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.computation import Computation
 from cnnbp.gradcheck.heads import LossHead
+from cnnbp.gradcheck.identities import broken_conventions, broken_layer_identities
+from cnnbp.gradcheck.point import Point
+from cnnbp.gradcheck.preflight import backward_problems, held_problems, loss_problems
+from cnnbp.gradcheck.replay import Gradients
+from cnnbp.gradcheck.rounding import Amplification
+from cnnbp.gradcheck.summation import broken_sums
 from cnnbp.layers import PiecewiseLayer
-from cnnbp.losses import Loss
-from cnnbp.network import INPUT, Network
-from cnnbp.parameters import Parameters, Tensors
+from cnnbp.network import INPUT
+from cnnbp.parameters import Parameters
 from cnnbp.tape import Tape
 
 
-def network_claims(
-    network: Network, loss: Loss, params: Parameters, state: Tensors, x: Array, labels: Array
-) -> list[LayerClaim]:
-    """Run the network forward and backward in training on x (C, H, W, M), labels (M,); return what backward claims."""
-    tape = Tape(network, params, state, x, Arena(), keep_everything=True)
-    logits = tape.forward(network.nodes)
-    _, cache = loss.forward(logits, labels)
-    gradient = params.layout.zeros(params.vector.dtype)
-    tape.gradients[network.nodes[-1].index] = loss.backward(cache, len(labels))
-    tape.backward(network.nodes, gradient)
-    computation = Computation(
-        network.nodes,
-        {node.name: params[node.name] for node in network.nodes},
-        state,
-        {INPUT: x} | {node.index: tape.values[node.index] for node in network.nodes},
-        _branches(tape),
-        LossHead(loss, labels, logits),
-    )
+@dataclass(frozen=True)
+class NetworkCase:
+    """What a network claims at a point, how much its gradients amplify rounding, and what it did that it must not."""
+
+    computation: Computation
+    claims: tuple[LayerClaim, ...]
+    amplification: Amplification
+    problems: tuple[str, ...] = ()
+
+
+def network_case(point: Point) -> NetworkCase:
+    """Run a network forward and backward in training."""
+    tape, logits = point.forward()
+    _, cache = point.loss.forward(logits, point.labels)
+    return _claimed(point, tape, point.backward(tape, point.loss.backward(cache, len(point.labels))))
+
+
+def examined_network_case(point: Point) -> NetworkCase:
+    """Run a network forward and backward in training, twice, and look for what must not be."""
+    tape, logits = point.forward()
+    problems = [*loss_problems(point.loss, logits, point.labels)]
+    _, cache = point.loss.forward(logits, point.labels)
+    dlogits = point.loss.backward(cache, len(point.labels))
+    gradient, further = backward_problems(point, tape, dlogits)
+    case = _claimed(point, tape, gradient)
+    problems += [*further, *_broken_in_place(point, tape), *broken_sums(point, case.claims)]
+    return replace(case, problems=tuple(dict.fromkeys(problems)))
+
+
+def _claimed(point: Point, tape: Tape, gradient: Parameters) -> NetworkCase:
+    computation = as_computation(point, tape)
+    gradients = Gradients(dict(gradient.items()), {INPUT: tape.gradients[INPUT]})
+    amplification = Amplification(computation, dict(enumerate(tape.caches)))
     claims = [
-        LayerClaim(Parameter(computation, node, name), gradient[node.name][name])
-        for node in network.nodes
-        for name in node.parameter_specs
+        LayerClaim(argument, argument.gradient_in(gradients), amplification.rounding(argument))
+        for argument in arguments(computation)
     ]
-    return [*claims, LayerClaim(Value("X", computation, INPUT), tape.gradients[INPUT])]
+    return NetworkCase(computation, tuple(claims), amplification)
 
 
-def _branches(tape: Tape) -> dict[int, Array]:
+def as_computation(point: Point, tape: Tape) -> Computation:
+    """Return a network as a tape has run it."""
+    nodes = point.network.nodes
+    return Computation(
+        nodes,
+        {node.name: point.params[node.name] for node in nodes},
+        point.state,
+        {INPUT: point.x} | {node.index: tape.values[node.index] for node in nodes},
+        branches(tape),
+        LossHead(point.loss, point.labels, tape.values[nodes[-1].index]),
+    )
+
+
+def arguments(computation: Computation) -> list[Argument]:
+    """Return what a network is differentiated by: each parameter, and its input."""
+    parameters = [Parameter(computation, node, name) for node in computation.nodes for name in node.parameter_specs]
+    return [*parameters, Value("X", computation, INPUT)]
+
+
+def branches(tape: Tape) -> dict[int, Array]:
+    """Return the branches of every piecewise node, by index."""
     return {
         node.index: node.layer.branches(tape.params[node.name], tape.caches[node.index], tape.context(node))
         for node in tape.network.nodes
         if isinstance(node.layer, PiecewiseLayer)
     }
+
+
+def _broken_in_place(point: Point, tape: Tape) -> Iterator[str]:
+    """Yield what does not hold at a node, with the values and gradients that it has in the network."""
+    for node in point.network.nodes:
+        params, x = point.params[node.name], tape.input(node)
+        found: list[str] = []
+        if isinstance(node.layer, PiecewiseLayer):
+            y, cache = tape.values[node.index], tape.caches[node.index]
+            found += held_problems(node.layer, params, x, y, cache, tape.context(node))
+            found += broken_conventions(node.layer, x, node.layer.branches(params, cache, tape.context(node)))
+        if len(node.inputs) == 1 and len(point.network.readers[node.inputs[0]]) == 1:
+            dy, dx = tape.gradients[node.index], tape.gradients[node.inputs[0]]
+            found += broken_layer_identities(node.layer, params, x, dy, dx)
+        yield from (f"{node.name}: {problem}" for problem in found)

@@ -10,7 +10,7 @@ from cnnbp.gradcheck.numeric import EVALUATIONS, Probe, step_size
 from cnnbp.gradcheck.sampling import sample
 from cnnbp.gradcheck.workers import Workers
 
-DEFAULT_WORK = 4_000_000_000  # multiply-adds that a default check spends on differences: about a second on one core
+DEFAULT_WORK = 2_000_000_000  # multiply-adds that a default check spends on differences
 FEWEST, MOST = 1, 512  # entries per tensor in a default check
 
 

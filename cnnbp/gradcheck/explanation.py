@@ -33,7 +33,11 @@ def merged(results: Iterable[LayerResult]) -> tuple[LayerResult, ...]:
 
 def traced(report: GradcheckReport, network: Network) -> GradcheckReport:
     """Return the report in which a gradient that is wrong because it comes through a guilty layer says so."""
-    return replace(report, tensors=tuple(_traced(tensor, network, report.blame) for tensor in report.tensors))
+    tensors, jittered = (
+        tuple(_traced(tensor, network, report.blame) for tensor in results)
+        for results in (report.tensors, report.jittered)
+    )
+    return replace(report, tensors=tensors, jittered=jittered)
 
 
 def _traced(tensor: TensorResult, network: Network, guilty: Sequence[str]) -> TensorResult:

@@ -1,5 +1,6 @@
 """How a computation ends: in parts whose sum is the scalar that is differentiated."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -26,6 +27,10 @@ class Head(Protocol):
         """Return how large the numbers were whose rounding a difference (P, entries, m) carries: (entries,)."""
         ...
 
+    def gradient(self, y: Array, disturb: Callable[[Array], Array]) -> Array:
+        """Return the analytic gradient by the output y, with each number that goes into it disturbed."""
+        ...
+
 
 @dataclass(frozen=True)
 class LossHead:
@@ -49,6 +54,13 @@ class LossHead:
     def magnitude(self, difference: Array) -> Array:
         return np.full(difference.shape[1], self._magnitude)
 
+    def gradient(self, y: Array, disturb: Callable[[Array], Array]) -> Array:
+        _, cache = self.loss.forward(disturb(y), self.labels)
+        largest = max(self.loss.class_weights or (1.0,), key=float)
+        targets = self.loss.targets(self.labels, len(y), y.dtype) * (float(largest) / len(self.labels))
+        lost = disturb(targets) - targets  # p − y: where p is nearly y, rounding is a share of them, not of p − y
+        return self.loss.backward(cache, len(self.labels)) + lost
+
 
 @dataclass(frozen=True)
 class InnerProductHead:
@@ -65,3 +77,6 @@ class InnerProductHead:
     def magnitude(self, difference: Array) -> Array:
         touched = np.count_nonzero(difference, axis=(0, 2))
         return np.maximum(touched, 1) * max(float(np.abs(self.y).max()), 1.0) * float(np.abs(self.upstream).max())
+
+    def gradient(self, y: Array, disturb: Callable[[Array], Array]) -> Array:
+        return self.upstream

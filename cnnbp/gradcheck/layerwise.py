@@ -8,13 +8,14 @@ from operator import ne
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.gradcheck.arguments import Parameter, Value
+from cnnbp.gradcheck.arguments import Argument, Parameter, Value
 from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.computation import Computation
 from cnnbp.gradcheck.diagnosis.trial import LossTrial, Trial
 from cnnbp.gradcheck.heads import InnerProductHead, LossHead
-from cnnbp.gradcheck.identities import broken_layer_identities, broken_loss_identities
-from cnnbp.gradcheck.preflight import observe
+from cnnbp.gradcheck.identities import broken_conventions, broken_layer_identities
+from cnnbp.gradcheck.preflight import loss_problems, observe
+from cnnbp.gradcheck.rounding import Amplification
 from cnnbp.layers import Context, Layer, PiecewiseLayer
 from cnnbp.layers.base import Params
 from cnnbp.losses import Loss
@@ -35,6 +36,7 @@ class LayerCase:
     claims: tuple[LayerClaim, ...]
     problems: tuple[str, ...]
     trial: Trial | LossTrial | None = None  # to try things with; None where backward is no function
+    fits: bool = True  # whether there is a gradient for every tensor, of its shape
 
 
 def layer_cases(node: Node, params: Params, state: Tensors, seed: int) -> Iterator[LayerCase]:
@@ -52,12 +54,13 @@ def loss_cases(loss: Loss, outputs: int, seed: int) -> Iterator[LayerCase]:
     classes = len(loss.probabilities(np.zeros((outputs, 1))))
     labels = np.concatenate([np.arange(min(classes, IMAGES)), rng.integers(0, classes, max(IMAGES - classes, 0))])
     for logits in (rng.normal(size=(outputs, IMAGES)), 8.0 * rng.integers(-2, 3, (outputs, IMAGES))):
+        problems = tuple(loss_problems(loss, logits, labels))
         _, cache = loss.forward(logits, labels)
-        dlogits = loss.backward(cache, IMAGES)
-        computation = Computation((), {}, {}, {INPUT: logits}, {}, LossHead(loss, labels, logits))
-        claim = LayerClaim(Value("logits", computation, INPUT), dlogits)
-        problems = tuple(broken_loss_identities(loss, dlogits))
-        yield LayerCase("loss", loss.type, (claim,), problems, LossTrial(loss, logits, labels))
+        argument = Value("logits", Computation((), {}, {}, {INPUT: logits}, {}, LossHead(loss, labels, logits)), INPUT)
+        dlogits, rounding = loss.backward(cache, IMAGES), Amplification(argument.computation, {}).rounding(argument)
+        yield LayerCase(
+            "loss", loss.type, (LayerClaim(argument, dlogits, rounding),), problems, LossTrial(loss, logits, labels)
+        )
 
 
 def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], seed: int) -> LayerCase:
@@ -72,13 +75,23 @@ def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], see
     head = InnerProductHead(upstream, seen.y)
     computation = Computation((node,), {node.name: params}, state, values, branches, head)
     names = ("x",) if len(xs) == 1 else ("x1", "x2")
-    claims = [LayerClaim(Parameter(computation, node, name), dtheta) for name, dtheta in seen.gradients.items()]
-    for name, index, dx in zip(names, inputs, seen.dxs, strict=True):
-        claims.append(LayerClaim(Value(name, computation, index), dx))
-    problems = [*seen.problems, *broken_layer_identities(node.layer, upstream, seen.dxs[0])]
-    fitting = tuple(claim for claim in claims if claim.gradient.shape == claim.theta.shape)
+    problems = [*seen.problems, *broken_layer_identities(node.layer, params, xs[0], upstream, seen.dxs[0])]
+    if branches:
+        problems += broken_conventions(node.layer, xs[0], branches[0])
+    arguments: list[tuple[Argument, Array]] = [
+        *((Parameter(computation, node, name), dtheta) for name, dtheta in seen.gradients.items()),
+        *((Value(name, computation, index), dx) for name, index, dx in zip(names, inputs, seen.dxs, strict=True)),
+    ]
+    fits = all(argument.theta.shape == gradient.shape for argument, gradient in arguments)
+    fits = fits and params.keys() == seen.gradients.keys()
+    amplification = Amplification(computation, {0: seen.cache}) if fits else None
+    claims = tuple(
+        LayerClaim(argument, gradient, amplification.rounding(argument) if amplification else 0.0)
+        for argument, gradient in arguments
+        if argument.theta.shape == gradient.shape
+    )
     trial = None if seen.problems else Trial(node.layer, params, xs, upstream, ctx)
-    return LayerCase(node.name, node.layer.type, fitting, tuple(problems), trial)
+    return LayerCase(node.name, node.layer.type, claims, tuple(problems), trial, fits)
 
 
 def _jittered(node: Node, params: Params, rng: np.random.Generator) -> Params:

@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 
 from cnnbp.arrays import Array, format_shape
+from cnnbp.gradcheck.identities import broken_loss_identities
+from cnnbp.gradcheck.point import Point
 from cnnbp.layers import Context, Layer, PiecewiseLayer
 from cnnbp.layers.base import Gradients, Params
+from cnnbp.losses import Loss
+from cnnbp.parameters import Parameters
+from cnnbp.tape import Tape
+
+_KEPT = "a second backward gives other gradients: something is kept between calls"
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ def observe(layer: Layer, params: Params, xs: tuple[Array, ...], upstream: Array
     problems = [f"backward changes {what}" for what in given if not _same(before[what], given[what])]
     dx, gradients = layer.backward(params, before["its cache"], upstream, ctx)
     if not _same(first, (dx, gradients)):
-        problems.append("a second backward gives other gradients: something is kept between calls")
+        problems.append(_KEPT)
     dx, gradients = first
     dxs = (dx,) if len(xs) == 1 else tuple(dx)
     problems += _misfits("dx", dxs, xs)
@@ -41,8 +48,43 @@ def observe(layer: Layer, params: Params, xs: tuple[Array, ...], upstream: Array
     for name, gradient in gradients.items():
         problems += _misfits(f"d{name}", (gradient,), (params[name],))
     if isinstance(layer, PiecewiseLayer):
-        problems += _loose_branches(layer, params, x, y, cache, ctx)
+        problems += held_problems(layer, params, x, y, cache, ctx)
     return Observation(y, cache, dxs, gradients, tuple(problems))
+
+
+def loss_problems(loss: Loss, logits: Array, labels: Array) -> Iterator[str]:
+    """Yield what a loss does with logits (K, M) that it must not."""
+    losses, cache = loss.forward(logits, labels)
+    if not np.isfinite(losses).all():
+        yield "the loss is NaN or Inf here: there is no gradient"
+    before = deepcopy((logits, labels, cache))
+    dlogits = deepcopy(loss.backward(cache, len(labels)))
+    if not _same(before, (logits, labels, cache)):
+        yield "backward changes the logits, the labels or its cache"
+    if not _same(dlogits, loss.backward(before[2], len(labels))):
+        yield _KEPT
+    yield from _misfits("∂L/∂logits", (dlogits,), (logits,))
+    yield from broken_loss_identities(loss, dlogits)
+
+
+def backward_problems(point: Point, tape: Tape, dlogits: Array) -> tuple[Parameters, list[str]]:
+    """Run a network backward twice; return its first gradient, and what it changed or returned that it must not."""
+    nodes = point.network.nodes
+    given = {"the parameters": point.params.vector, "the running statistics": point.state, "∂L/∂logits": dlogits}
+    given |= {f"the cache of {node.name}": tape.caches[node.index] for node in nodes}
+    given |= {f"the output of {node.name}": tape.values[node.index] for node in nodes} | {"the images": point.x}
+    before = deepcopy(given)
+    gradient = point.backward(tape, dlogits)
+    first = gradient.copy(), deepcopy(tape.gradients)
+    problems = [f"the network's backward changes {what}" for what in given if not _same(before[what], given[what])]
+    again = point.backward(tape, dlogits)
+    if not _same((gradient.vector, first[1]), (again.vector, tape.gradients)):
+        problems.append(_KEPT)
+    for (name, array), (_, theta) in zip(gradient.items(), point.params.items(), strict=True):
+        problems += _misfits(f"∂L/∂{name}", (array,), (theta,))
+    for node in nodes:
+        problems += _misfits(f"∂L/∂({node.name})", (first[1][node.index],), (tape.values[node.index],))
+    return first[0], problems
 
 
 def _misfits(name: str, gradients: tuple[Array, ...], of: tuple[Array, ...]) -> Iterator[str]:
@@ -55,8 +97,8 @@ def _misfits(name: str, gradients: tuple[Array, ...], of: tuple[Array, ...]) -> 
             yield f"{name} has NaN or Inf"
 
 
-def _loose_branches(layer: PiecewiseLayer, params: Params, x: Any, y: Array, cache: Any, ctx: Context) -> Iterator[str]:
-    """Held on its own branches a layer must do what it does freely."""
+def held_problems(layer: PiecewiseLayer, params: Params, x: Any, y: Array, cache: Any, ctx: Context) -> Iterator[str]:
+    """Yield a complaint where a layer, held on its own branches, does not do what it does freely."""
     held = layer.forward_on(params, x, layer.branches(params, cache, ctx), ctx)
     if not np.allclose(held, y, rtol=1e-13, atol=0, equal_nan=True):
         yield "forward_on its own branches differs from forward"

@@ -11,6 +11,7 @@ from cnnbp.arrays import Array, Shape
 from cnnbp.gradcheck.comparison import Verdict
 from cnnbp.gradcheck.diagnosis import Pattern, finding_hint, pattern_of
 from cnnbp.gradcheck.examination import Finding
+from cnnbp.gradcheck.single import Float32Result
 
 COMES_THROUGH = "comes through"  # begins the hint of a gradient that only a guilty layer behind it spoils
 LOSS = "loss"  # what stands for the loss where a layer is named
@@ -91,13 +92,16 @@ class GradcheckReport:
     layers: tuple[LayerResult, ...]
     problems: tuple[str, ...]
     seconds: float
+    jittered: tuple[TensorResult, ...] = ()  # end to end once more, biases, γ and β moved away from 0 and 1
+    float32: Float32Result | None = None
 
     @property
     def verdict(self) -> Outcome:
         """Fail if anything failed, else inconclusive if anything is."""
-        if self.problems:
+        if self.problems or (self.float32 and self.float32.verdict == "fail"):
             return "fail"
-        return gravest([*(layer.verdict for layer in self.layers), *(tensor.verdict for tensor in self.tensors)])
+        tensors = [tensor.verdict for tensor in (*self.tensors, *self.jittered)]
+        return gravest([*(layer.verdict for layer in self.layers), *tensors])
 
     @property
     def blame(self) -> tuple[str, ...]:
@@ -118,7 +122,8 @@ class GradcheckReport:
     @property
     def checked(self) -> int:
         """Number of entries that were checked, in layers alone and end to end."""
-        return sum(tensor.checked for tensor in (*self.tensors, *(t for layer in self.layers for t in layer.tensors)))
+        alone = [tensor for layer in self.layers for tensor in layer.tensors]
+        return sum(tensor.checked for tensor in (*self.tensors, *self.jittered, *alone))
 
     @property
     def entries_per_second(self) -> float:

@@ -13,6 +13,7 @@ from cnnbp.gradcheck.results import COMES_THROUGH
 from cnnbp.report.console import printable
 from cnnbp.report.document import plain
 from cnnbp.report.formatting import format_count, format_number
+from cnnbp.report.gradcheck_further import draw_further, float32_document
 from cnnbp.report.tables import Column, print_table
 
 _STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
@@ -30,6 +31,7 @@ def draw_gradcheck(report: GradcheckReport, console: Console) -> None:
     if report.tensors:
         _draw_tensors(report.tensors, console)
         console.print()
+    draw_further(report, console)
     _draw_verdict(report, console)
     _draw_reasons(report, console)
     _draw_worst(report, console)
@@ -140,7 +142,7 @@ def _worst_entries(report: GradcheckReport) -> Iterator[tuple[str, WorstEntry, s
                 worst[tensor.name] = tensor
         for name, tensor in worst.items():
             yield f"{layer.name} d{name}", tensor.worst, tensor.verdict
-    for tensor in report.tensors:
+    for tensor in (*report.tensors, *report.jittered):
         if tensor.verdict != "pass" and not (tensor.hint or "").startswith(COMES_THROUGH):
             yield f"∂L/∂{tensor.name}", tensor.worst, tensor.verdict
 
@@ -158,9 +160,12 @@ def gradcheck_document(report: GradcheckReport) -> dict[str, Any]:
         "verdict": report.verdict,
         "blame": report.blame,
         "hint": report.hint,
+        "problems": report.problems,
         "seconds": report.seconds,
         "entries_per_second": report.entries_per_second,
         "tensors": [_tensor_document(tensor) for tensor in report.tensors],
+        "jittered": [_tensor_document(tensor) for tensor in report.jittered],
+        "float32": float32_document(report),
         "layers": [
             {
                 "name": layer.name,

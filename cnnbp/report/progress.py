@@ -13,7 +13,8 @@ _PAUSE = 0.05  # seconds between two looks at the bar: steps may be a hundred ti
 class Bar:
     """One bar for whatever is going on at the moment."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, after: float = 0.0) -> None:
+        """Nothing is shown in the first `after` seconds."""
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -27,12 +28,12 @@ class Bar:
             disable=not console.is_terminal or console.quiet,
         )
         self.task = self.progress.add_task("", total=None, note="", visible=False)
-        self.what, self.shown_at = "", 0.0
+        self.what, self.shown_at = "", monotonic() + after - _PAUSE
 
     def show(self, what: str, done: int, total: int, note: Callable[[], str] = str) -> None:
         """Say that `done` of `total` is done; a new `what` begins a new bar. `note` is asked only when it is shown."""
         now = monotonic()
-        if self.progress.disable or (what == self.what and now - self.shown_at < _PAUSE):
+        if self.progress.disable or now - self.shown_at < (_PAUSE if what == self.what else 0):
             return
         if what != self.what:
             self.progress.reset(self.task, description=what, total=total, note="", visible=True)
@@ -48,8 +49,8 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(console: Console) -> Iterator[Bar]:
-    """Show one bar that goes away at the end; nothing where there is no terminal."""
-    bar = Bar(console)
+def progress_bar(console: Console, after: float = 0.0) -> Iterator[Bar]:
+    """Show one bar that goes away at the end, from `after` seconds on; nothing where there is no terminal."""
+    bar = Bar(console, after)
     with bar.progress:
         yield bar

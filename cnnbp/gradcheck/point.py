@@ -1,0 +1,62 @@
+"""Where a gradient is checked: a network and its loss, with parameters, running statistics and a batch."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnnbp.arrays import Arena, Array
+from cnnbp.layers.dropout import Dropout
+from cnnbp.losses import Loss
+from cnnbp.network import Network
+from cnnbp.parameters import Parameters, Tensors
+from cnnbp.tape import Tape
+
+JITTER = 0.5  # standard deviation of what is added to biases, γ and β
+
+
+@dataclass(frozen=True)
+class Point:
+    """x is (C, H, W, M), labels (M,)."""
+
+    network: Network
+    loss: Loss
+    params: Parameters
+    state: Tensors
+    x: Array
+    labels: Array
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Return the point with parameters and images in another dtype."""
+        return replace(self, params=self.params.astype(dtype), x=self.x.astype(dtype))
+
+    def jittered(self, seed: int) -> Self:
+        """Move biases, γ and β away from 0 and 1, where a backward that forgets them is right by chance."""
+        params, rng = self.params.copy(), np.random.default_rng([seed])
+        for node in self.network.nodes:
+            for name, spec in node.parameter_specs.items():
+                if spec.fill is not None:
+                    params[node.name][name][...] += JITTER * rng.normal(size=spec.shape)
+        return replace(self, params=params)
+
+    def without_dropout(self) -> Self:
+        """Let nothing be dropped: images that come one by one would draw other masks than all at once."""
+        network = self.network
+        for node in network.nodes:
+            if isinstance(node.layer, Dropout):
+                network = network.with_layer(node.index, node.layer.model_copy(update={"p": 0.0}))
+        return replace(self, network=network)
+
+    def forward(self) -> tuple[Tape, Array]:
+        """Run the network forward as in training, without reusing memory; return the tape and the logits (K, M)."""
+        tape = Tape(self.network, self.params, self.state, self.x, Arena(), keep_everything=True)
+        return tape, tape.forward(self.network.nodes)
+
+    def backward(self, tape: Tape, dlogits: Array) -> Parameters:
+        """Run backward from ∂L/∂logits; return ∂L/∂θ, and leave the gradients of values on the tape."""
+        gradient = self.params.layout.zeros(self.params.vector.dtype)
+        tape.gradients = [None] * len(tape.gradients)
+        tape.gradients[self.network.nodes[-1].index] = dlogits
+        tape.backward(self.network.nodes, gradient)
+        return gradient

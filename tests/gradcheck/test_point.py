@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+
+from tests.gradcheck.points import NORMALISED, point
+
+
+def test_jitter_moves_what_starts_at_0_or_1_and_nothing_else():
+    here = point(NORMALISED)
+    there = here.jittered(seed=0)
+    pairs = [(name, a, b) for (name, a), (_, b) in zip(here.params.items(), there.params.items(), strict=True)]
+    moved = {"conv2d1.b", "batchnorm1.gamma", "batchnorm1.beta", "dense1.b"}
+    assert {name for name, a, b in pairs if (a != b).all()} == moved
+    assert {name for name, a, b in pairs if (a == b).all()} == {"conv2d1.W", "dense1.W"}
+
+
+def test_without_dropout_nothing_is_dropped():
+    tape, _ = point(NORMALISED).without_dropout().forward()
+    [dropout] = [node for node in tape.network.nodes if node.layer.type == "dropout"]
+    np.testing.assert_array_equal(tape.values[dropout.index], tape.values[dropout.inputs[0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_point_runs_in_the_dtype_that_it_is_put_into(dtype):
+    tape, logits = point().astype(dtype).forward()
+    assert logits.dtype == dtype
+    assert point().astype(dtype).backward(tape, np.ones_like(logits)).vector.dtype == dtype
