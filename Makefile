@@ -9,7 +9,7 @@ SOURCES := cnnbp tests datasets docs
 .PHONY: help install run test lint format coverage dist docs bench pictures parity
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-25s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## .venv with cnnbp, editable, and its development tools
 
@@ -34,6 +34,13 @@ parity: torch  ## outputs, gradients and trajectories against PyTorch
 
 bench: torch  ## the time of a training step against PyTorch's
 	$(BIN)/python -m tests.bench
+
+.PHONY: gradcheck-soak gradcheck-against-torch
+gradcheck-soak: $(INSTALLED)  ## the gradient checker on correct networks: no false alarm
+	$(BIN)/python -m tests.gradcheck.soak
+
+gradcheck-against-torch: torch  ## the gradient checker beside torch.autograd.gradcheck, with planted bugs
+	$(BIN)/python -m tests.gradcheck.against_torch
 
 lint: $(INSTALLED)  ## ruff, mypy and the floors of the house
 	$(BIN)/ruff check $(SOURCES)

@@ -52,11 +52,12 @@ def compare(probe: Probe, entries: Array, h: float) -> Comparison:
     bound = estimate.bound + 1e-13 * largest + probe.claim.rounding
     size = np.maximum(np.abs(numeric), SMALLEST * largest)
     agree = np.abs(analytic - numeric) <= bound
+    dead = (numeric == 0) & (analytic == 0)
     nothing = (numeric == 0) | ((np.abs(analytic) <= bound) & (np.abs(numeric) <= bound))
     differ = ~agree & np.isfinite(numeric)
     verdicts = np.select(
-        [estimate.crossed, agree & (bound < DECISIVE * size), agree & nothing, differ],
-        [Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ZERO, Verdict.FAIL],
+        [estimate.crossed, dead, agree & (bound < DECISIVE * size), agree & nothing, differ],
+        [Verdict.INCONCLUSIVE, Verdict.ZERO, Verdict.PASS, Verdict.ZERO, Verdict.FAIL],
         Verdict.INCONCLUSIVE,
     )
     comparison = Comparison(entries, analytic, numeric, bound, kink, verdicts)

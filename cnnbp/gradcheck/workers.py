@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
+import numpy as np
+
 from cnnbp.arrays import Arena
 from cnnbp.engine import available_cores, one_blas_thread
 
@@ -14,7 +16,10 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """A context manager: inside it BLAS has one thread, and the pieces run side by side."""
+    """A context manager: inside it BLAS has one thread, and the pieces run side by side.
+
+    No number warns: what overflows or is none shows in the verdicts.
+    """
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or available_cores()
@@ -23,7 +28,9 @@ class Workers:
 
     def __enter__(self) -> Self:
         self._resources.enter_context(one_blas_thread())
-        self._pool = self._resources.enter_context(ThreadPoolExecutor(self.threads, "gradcheck"))
+        self._resources.enter_context(np.errstate(all="ignore"))
+        pool = ThreadPoolExecutor(self.threads, "gradcheck", lambda: np.seterr(all="ignore"))
+        self._pool = self._resources.enter_context(pool)
         return self
 
     def __exit__(
@@ -35,13 +42,20 @@ class Workers:
         """Apply the function to each piece; results come in the order of the pieces."""
 
         def run(piece: Work) -> Result:
-            arena = self._arenas.pop() if self._arenas else Arena()
-            arena.reset()
+            arena = self._take_arena()
             result = function(piece, arena)
             self._arenas.append(arena)
             return result
 
         return map(run, work) if self.threads == 1 or len(work) == 1 else self._pool.map(run, work)
+
+    def _take_arena(self) -> Arena:
+        try:
+            arena = self._arenas.pop()  # asking first whether there is one would let another thread come between
+        except IndexError:
+            return Arena()
+        arena.reset()
+        return arena
 
     def alone(self) -> "Workers":
         """Return a single worker for what is already one piece of many."""

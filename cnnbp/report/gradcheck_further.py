@@ -19,12 +19,12 @@ def draw_further(report: GradcheckReport, console: Console) -> None:
         verdict = gravest([tensor.verdict for tensor in report.jittered])
         wrong = [printable(tensor.name) for tensor in report.jittered if tensor.verdict == "fail"]
         entries = sum(tensor.checked for tensor in report.jittered)
-        said = f"biases, γ and β moved away from 0 and 1: {entries:,} entries of {len(report.jittered)} tensors"
+        said = f"biases, γ and β moved: {entries:,} entries of {len(report.jittered)} tensors"
         _line(verdict, said + (f", wrong: {', '.join(wrong)}" if wrong else ""), console)
     if report.float32:
         worst, flipped = report.float32.worst, f"{report.float32.flipped:,} of {report.float32.branches:,}"
-        apart = f"{worst.units:.1f} roundings from float64 ({printable(worst.name)})"
-        _line(report.float32.verdict, f"float32: at most {apart}; {flipped} branches flipped", console)
+        apart = f"{worst.units:.1f} roundings of float64 ({printable(worst.name)})"
+        _line(report.float32.verdict, f"float32: within {apart}, {flipped} branches flipped", console)
 
 
 def _line(verdict: str, said: str, console: Console) -> None:

@@ -46,3 +46,62 @@ def test_a_wrong_layer_fails_and_is_blamed():
     report = check(Network((1, 6, 6), layers), BinaryCrossEntropy())
     assert report.verdict == "fail"
     assert report.blame == ("dense1",)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_point_without_a_gradient_fails_and_says_so_without_a_warning(wrong):
+    network, loss = branching()
+    params = network.initial_parameters(0, np.float64)
+    params["dense1"]["W"][0, 0] = wrong
+    x = np.random.default_rng(1).random((*network.input_shape, 3))
+    report = check_network(network, loss, params, network.initial_state(), x, np.arange(3))
+    assert report.verdict == "fail"
+    assert "the loss is NaN or Inf here: there is no gradient" in report.problems
+
+
+class Transposed(Dense):
+    """A dense layer that gives ∂L/∂W in the wrong shape."""
+
+    def backward(self, params, cache, dy, ctx):
+        dx, gradients = super().backward(params, cache, dy, ctx)
+        return dx, {**gradients, "W": gradients["W"].T}
+
+
+def test_a_gradient_of_a_wrong_shape_is_blamed_and_the_network_is_left_alone():
+    report = check(Network((1, 6, 6), [Flatten(), Transposed(units=2)]), CrossEntropy())
+    assert (report.verdict, report.blame, report.tensors, report.float32) == ("fail", ("dense1",), (), None)
+
+
+def test_tensors_that_are_not_chosen_are_left_out():
+    network, loss = branching()
+    rng = np.random.default_rng(1)
+    x, params = rng.random((*network.input_shape, 3)), network.initial_parameters(0)
+    report = check_network(network, loss, params, network.initial_state(), x, np.arange(3), tensors=["dense1.b", "X"])
+    assert [tensor.name for tensor in report.tensors] == ["dense1.b", "X"]
+    assert [layer.name for layer in report.layers] == ["conv2d1", "dense1", "loss"]
+
+
+def test_a_chain_that_forgets_gamma_fails_once_gamma_is_moved():
+    class Forgetful(BatchNorm):
+        """Batch norm whose dX forgets γ."""
+
+        def apply_gradient(self, params, cache, dy, sums, ctx):
+            return super().apply_gradient({**params, "gamma": np.ones_like(params["gamma"])}, cache, dy, sums, ctx)
+
+    report = check(
+        Network((1, 6, 6), [Conv2d(filters=2, kernel=3), Forgetful(), Flatten(), Dense(units=2)]), CrossEntropy()
+    )
+    assert {tensor.verdict for tensor in report.tensors} == {"pass"}
+    assert {tensor.name for tensor in report.jittered if tensor.verdict == "fail"} == {"conv2d1.W", "X"}
+    assert report.blame == ("batchnorm1",)
+
+
+def test_progress_counts_every_entry():
+    seen = []
+    network, loss = lecture()
+    x, params = np.random.default_rng(1).random((1, 6, 6, 3)), network.initial_parameters(0)
+    report = check_network(
+        network, loss, params, {}, x, np.array([0, 1, 0]), progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == sorted(seen)
+    assert seen[-1] == (report.checked, report.checked)
