@@ -22,7 +22,7 @@ _NOTHING = 1e-6  # what an output of 0 counts when outputs are read as probabili
 class Loss(BaseModel):
     """Base of the losses. `class_weights` scale each image's loss by its class; the divisor stays M."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     type: ClassVar[str]
 

@@ -113,7 +113,7 @@ class Network:
                 parameters[node.name][name][...] = self._draw(node, spec, rng)
         return parameters
 
-    def _draw(self, node: Node, spec: ParameterSpec, rng: np.random.Generator) -> Array | float:
+    def _draw(self, node: Node, spec: ParameterSpec, rng: "np.random.Generator") -> Array | float:
         if spec.fill is not None:
             return spec.fill
         return draw(spec.initialiser or self._suitable(node), spec.shape, spec.fan_in, spec.fan_out, rng)

@@ -19,7 +19,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class Optimizer(BaseModel):
     """Base of the optimizers. `slot_names` are the vectors that it keeps from step to step, zero at the start."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     type: ClassVar[str]
     slot_names: ClassVar[tuple[str, ...]] = ()

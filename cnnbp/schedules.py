@@ -18,7 +18,7 @@ Factor = Annotated[float, Field(gt=0, le=1)]
 class Schedule(BaseModel):
     """Base of the schedules: a linear warm-up over `warmup` epochs, then what the subclass says."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     type: ClassVar[str]
 

@@ -17,6 +17,7 @@ The module is imported when its verb runs, so it may import what it needs at its
 `write_json`), progress and warnings to stderr (`notes_console`).
 """
 
+import gc
 from typing import Annotated
 
 import typer
@@ -61,4 +62,7 @@ _register()
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
     prepare_streams()
-    app(prog_name="cnnbp")
+    try:
+        app(prog_name="cnnbp")
+    finally:
+        gc.freeze()  # the interpreter's last look for cycles, through all that was imported, takes as long as a verb

@@ -1,5 +1,6 @@
 """The list of verbs, and the group that imports one only when it runs."""
 
+import gc
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -55,7 +56,10 @@ class VerbGroup(TyperGroup):
 
 def load_verb(name: str) -> Any:
     """Import a verb and return its Typer command."""
+    gc.disable()  # nothing that an import makes is garbage
     module = import_module(f"cnnbp.cli.{name}")
+    gc.freeze()
+    gc.enable()
     app = typer.Typer(add_completion=False)
     app.command(name, help=VERBS[name])(getattr(module, name))
     return typer.main.get_command(app)

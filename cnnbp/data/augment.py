@@ -24,7 +24,7 @@ Uniforms = NDArray[np.float64]  # (m, draws) in [0, 1)
 class Augmentation(BaseModel):
     """What all augmentations share; `draws` is how many random numbers an image needs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
     draws: ClassVar[int] = 1
 
     @model_validator(mode="before")

@@ -19,7 +19,7 @@ class Purpose(IntEnum):
     AUGMENT = 3
 
 
-def stream(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:
+def stream(seed: int, purpose: Purpose, *keys: int) -> "np.random.Generator":  # not loaded before it is used
     """Return the generator of one purpose; `seed` and `keys` are non-negative."""
     return np.random.default_rng([seed, purpose, *keys])
 

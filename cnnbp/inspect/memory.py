@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from cnnbp.arrays import Arena, Array
-from cnnbp.engine import Engine, MicroBatch, micro_batch_size
+from cnnbp.engine import Engine, MicroBatch, micro_batch_size, one_blas_thread
 from cnnbp.losses import Loss
 from cnnbp.network import Network
 from cnnbp.optimizers import Optimizer
@@ -53,7 +53,8 @@ def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
     held = _Held()
     for array in (x, params.vector):
         held.added(array)
-    tape.forward(network.nodes)
+    with one_blas_thread():  # several take longer to wake than these products take
+        tape.forward(network.nodes)
     return [
         KeptMemory(ceil(held.added(tape.values[node.index]) / m), ceil(held.added(tape.caches[node.index]) / m))
         for node in network.nodes

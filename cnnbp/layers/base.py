@@ -83,7 +83,7 @@ class Context:
         """Return uninitialised memory for the gradient of a parameter."""
         return self.accumulators[name] if name in self.accumulators else np.empty(like.shape, like.dtype)
 
-    def random(self) -> np.random.Generator:
+    def random(self) -> "np.random.Generator":  # NumPy loads its random half when it is first named
         """Return this node's own random stream, at its beginning."""
         return np.random.default_rng(self.stream)
 
@@ -94,7 +94,7 @@ class Layer(BaseModel):
     Shapes are without the batch axis; arrays have it as their last one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     type: ClassVar[str]
     output_is_view: ClassVar[bool] = False  # forward may return its input's own memory

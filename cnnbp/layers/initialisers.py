@@ -32,6 +32,6 @@ def standard_deviation(initialiser: Initialiser, fan_in: int, fan_out: int) -> f
             return 0.0
 
 
-def draw(initialiser: Initialiser, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+def draw(initialiser: Initialiser, shape: Shape, fan_in: int, fan_out: int, rng: "np.random.Generator") -> Array:
     """Draw a weight of the given shape from a normal distribution around 0, float64."""
     return rng.normal(0.0, standard_deviation(initialiser, fan_in, fan_out), shape)
