@@ -134,7 +134,8 @@ def _fill(slabs: Array, x: Array, top: int, left: int) -> None:
     inside, rows = slabs[first:last], x.swapaxes(0, 1)[top + first : top + last]
     for j in range(kw):
         start = left + j
-        begin, end = max(-start, 0), min(W - start, width)
+        begin = min(max(-start, 0), width)
+        end = max(min(W - start, width), begin)  # a block may lie in the padding alone
         inside[:, :, j, :begin] = 0
         inside[:, :, j, begin:end] = rows[:, :, start + begin : start + end]
         inside[:, :, j, end:] = 0
