@@ -116,17 +116,18 @@ class Network:
     def _draw(self, node: Node, spec: ParameterSpec, rng: "np.random.Generator") -> Array | float:
         if spec.fill is not None:
             return spec.fill
-        return draw(spec.initialiser or self._suitable(node), spec.shape, spec.fan_in, spec.fan_out, rng)
+        return draw(spec.initialiser or self._suitable(node) or "lecun", spec.shape, spec.fan_in, spec.fan_out, rng)
 
-    def _suitable(self, node: Node) -> Initialiser:
-        """Return what suits the activation behind a node: the first before the next drawn weights, else lecun."""
+    def _suitable(self, node: Node) -> Initialiser | None:
+        """Return what suits the activation behind a node: of its readers, the first that is before drawn weights."""
         for reader in self.readers[node.index]:
             if reader.layer.suits:
                 return reader.layer.suits
-            if any(spec.fill is None for spec in reader.parameter_specs.values()):
-                return "lecun"
-            return self._suitable(reader)
-        return "lecun"
+            if all(spec.fill is not None for spec in reader.parameter_specs.values()):
+                found = self._suitable(reader)
+                if found:
+                    return found
+        return None
 
     def initial_state(self) -> Tensors:
         """Return the running statistics before training, by layer."""

@@ -64,7 +64,7 @@ class Step(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from the full rate down to `floor` of it at the last step (Loshchilov & Hutter 2017)."""
+    """Half a cosine from the full rate towards `floor` of it, where the last step ends (Loshchilov & Hutter 2017)."""
 
     type = "cosine"
 

@@ -141,6 +141,7 @@ def weights_drawn_for(*layers: LayerSpec) -> float:
         ([Dense(units=100), Dense(units=10), ReLU()], 0.5**0.5),  # no activation before the next weights
         ([Dense(units=100), BatchNorm(), Dropout(), ReLU()], 1),  # found behind what does not draw
         ([Residual(layers=[Dense(units=100)]), ReLU()], 1),  # and behind an add
+        ([Dense(units=100), Residual(layers=[Dense(units=100)]), ReLU()], 1),  # by whichever way out of the node
         ([Dense(units=100, init="zeros"), ReLU()], 0),
         ([Dense(units=100, init="he"), Tanh()], 1),
     ],

@@ -24,19 +24,31 @@ _UPRIGHT: dict[int, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 def upright(converted: Image.Image, source: Image.Image, note: Callable[[str], None]) -> Image.Image:
     """Turn a converted image as its loaded source's EXIF orientation says; broken EXIF data says nothing."""
-    try:
-        orientation = source.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # Pillow's EXIF parser has no error of its own
-        note(BAD_EXIF)
-        return converted
-    if orientation not in _UPRIGHT:
+    orientation = _orientation(source, note)
+    if orientation is None:
         return converted
     note(ROTATED)
     return converted.transpose(_UPRIGHT[orientation])
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return (width, height) of an image, loaded or not, as `upright` would turn it."""
+    lies = _orientation(image, lambda _: None) in _SIDEWAYS
+    return (image.height, image.width) if lies else image.size
+
+
+def _orientation(image: Image.Image, note: Callable[[str], None]) -> int | None:
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # Pillow's EXIF parser has no error of its own
+        note(BAD_EXIF)
+        return None
+    return orientation if orientation in _UPRIGHT else None
 
 
 def match_transparent_level(image: ImageFile.ImageFile) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
 
+from cnnbp.data.convert import upright_size
 from cnnbp.data.decode import ImageFormat
 from cnnbp.data.opening import UnreadableImage, muted_pillow, opened_image
 from cnnbp.errors import DataError
@@ -29,9 +30,9 @@ def survey_images(files: Sequence[Path]) -> Survey:
     with muted_pillow():
         for file in files[:: max(1, -(-len(files) // _SAMPLE))]:
             with suppress(UnreadableImage), opened_image(file, ImageFormat.max_pixels) as image:
-                headers.append((image.height, image.width, image.mode))
+                headers.append((*upright_size(image), image.mode))
     if not headers:
         raise DataError(f"none of the {len(files)} images can be read; the first is {str(files[0])!r}")
-    heights, widths, modes = zip(*headers, strict=True)
+    widths, heights, modes = zip(*headers, strict=True)
     channels = 1 if set(modes) <= set(_GREY_MODES) else 3
     return Survey(channels, median_low(heights), median_low(widths))

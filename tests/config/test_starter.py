@@ -57,6 +57,16 @@ def test_the_input_is_near_the_images_size_and_at_most_64(folder, tmp_path, size
     assert all(size >= 1 for node in config.network.nodes for size in node.output_shape)
 
 
+@pytest.mark.parametrize("extension", ["jpg", "png"])
+def test_the_input_is_upright_where_the_camera_was_held_sideways(tmp_path, extension):
+    held = Image.Exif()
+    held[274] = 6  # the orientation: turned by a quarter
+    for name in ("cat", "dog"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 20)).save(tmp_path / "images" / name / f"x.{extension}", exif=held)
+    assert fitted(tmp_path / "images", tmp_path).input.shape == (3, 40, 20)
+
+
 @pytest.mark.parametrize(
     ("mode", "channels"), [("1", 1), ("L", 1), ("LA", 1), ("I;16", 1), ("RGB", 3), ("P", 3), ("RGBA", 3)]
 )
