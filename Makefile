@@ -32,8 +32,9 @@ torch: $(INSTALLED)
 parity: torch  ## outputs, gradients and trajectories against PyTorch
 	$(BIN)/python -m tests.parity
 
-bench: torch  ## the time of a training step against PyTorch's
+bench: torch  ## the time of a training step, and of training the digits, against PyTorch's
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.digits
 
 .PHONY: gradcheck-soak gradcheck-against-torch
 gradcheck-soak: $(INSTALLED)  ## the gradient checker on correct networks: no false alarm
