@@ -39,8 +39,8 @@ def draw_shapes(shapes: NetworkShapes, console: Console) -> None:
         _column("\nparameters", rows, 6, "right", weight=90),
         _column("MACs\n/image", rows, 7, "right", weight=80),
         _column("receptive\nfield", rows, 8, "right", weight=30),
-        _column(f"activation\n{per}", rows, 9, "right", weight=40),
-        _column(f"cache\n{per}", rows, 10, "right", weight=60),
+        _column(f"activation\n{per}", rows, 9, "right", weight=60),
+        _column(f"cache\n{per}", rows, 10, "right", weight=40),
     ]
     print_table(console, columns)
 

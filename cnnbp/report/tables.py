@@ -27,15 +27,26 @@ class Column:
 def print_table(console: Console, columns: Sequence[Column], title: str = "") -> None:
     """Print columns side by side: those that have something to show, and as many as fit."""
     filled = [column for column in columns if any(map(str, column.cells))]
-    shown = list(filled)
-    while len(shown) > 1 and table_width(console, shown) > console.width:
-        shown.remove(min(reversed(shown), key=lambda column: column.weight))
+    shown = _fitting(console, filled)
     if title:
         console.print(title, style="bold")
     console.print(_table(shown, console))
     left_out = [column.header.strip().replace("\n", " ") for column in filled if column not in shown]
     if left_out:
         console.print(f"Not shown in {console.width} columns: {', '.join(left_out)}.", style="dim")
+
+
+def _fitting(console: Console, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns that fit beside each other, whenever possible the more important ones."""
+    shown, waiting = list(columns), list[Column]()
+    while len(shown) > 1 and table_width(console, shown) > console.width:
+        waiting.append(min(reversed(shown), key=lambda column: column.weight))
+        shown.remove(waiting[-1])
+    for column in reversed(waiting):  # where a wide one has gone, a narrow one may come back
+        candidate = [other for other in columns if other is column or other in shown]
+        if table_width(console, candidate) <= console.width:
+            shown = candidate
+    return shown
 
 
 def _table(columns: Sequence[Column], console: Console) -> Table:

@@ -31,6 +31,11 @@ def test_where_they_do_not_fit_the_least_important_goes_and_a_line_says_so():
     assert "Not shown in 30 columns: some cost." in " ".join(screen.split())
 
 
+def test_a_narrow_column_comes_back_where_a_wider_one_had_to_go():
+    columns = [Column("name", ["a"]), Column("few", ["1"], weight=20), Column("many", ["2" * 20], weight=50)]
+    assert "few" in printed(32, [*columns[:2], Column("wide", ["3" * 20], weight=30), columns[2]]).splitlines()[0]
+
+
 def test_no_line_is_wider_than_the_terminal():
     for width in range(20, 60):
         assert max(map(len, printed(width).splitlines())) <= width
