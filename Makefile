@@ -32,8 +32,9 @@ torch: $(INSTALLED)
 parity: torch  ## outputs, gradients and trajectories against PyTorch
 	$(BIN)/python -m tests.parity
 
-bench: torch  ## the time of a training step, and of training the digits, against PyTorch's
+bench: torch  ## time and memory of a training step, and the time of training the digits, against PyTorch's
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.memory
 	$(BIN)/python -m tests.bench.digits
 
 .PHONY: gradcheck-soak gradcheck-against-torch
