@@ -44,6 +44,16 @@ gradcheck-soak: $(INSTALLED)  ## the gradient checker on correct networks: no fa
 gradcheck-against-torch: torch  ## the gradient checker beside torch.autograd.gradcheck, with planted bugs
 	$(BIN)/python -m tests.gradcheck.against_torch
 
+.PHONY: data-bench
+data-bench: torch  ## images/s of the first epoch and of a cached one, beside a PyTorch DataLoader
+	$(BIN)/python -m tests.data.throughput
+
+# How many files of each kind; a hundred thousand take some minutes.
+CASES := 10000
+.PHONY: fuzz
+fuzz: $(INSTALLED)  ## damaged images, configurations and checkpoints are read or refused, and nothing else
+	$(BIN)/python -m tests.fuzz --cases $(CASES)
+
 lint: $(INSTALLED)  ## ruff, mypy and the floors of the house
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)

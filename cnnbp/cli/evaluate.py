@@ -15,7 +15,7 @@ from cnnbp.evaluate.scores import measure_images
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.evaluate import draw_evaluation, evaluation_document
-from cnnbp.report.notes import draw_notes
+from cnnbp.report.notes import draw_notes, draw_skipped_images
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.trained import draw_trained
 from cnnbp.training.datasets import skipped_files
@@ -42,7 +42,9 @@ def evaluate(
     trained = load_trained(run)
     measurement, folder = _measured(trained, data, split, skip_bad, common)
     images = measurement.subset.images
-    draw_notes(skipped_files(folder, [images]), images.notes, notes_console(quiet=common.quiet))
+    notes = notes_console(quiet=common.quiet)
+    draw_skipped_images(images.bad, notes)
+    draw_notes(skipped_files(folder, [images]), images.notes, notes)
     result = evaluated(measurement, trained.checkpoint.classes, worst)
     name, source = measurement.subset.name, str(folder.root)
     if common.json:

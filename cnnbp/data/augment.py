@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, Positiv
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from cnnbp.data.geometry import Pixels, blocks, read_between, read_pixels
 from cnnbp.data.split import Indices
 from cnnbp.data.streams import image_uniforms
 
-Pixels = NDArray[np.uint8]  # (m, C, H, W)
 Uniforms = NDArray[np.float64]  # (m, draws) in [0, 1)
 
 
@@ -67,7 +67,7 @@ class Shift(Augmentation):
         height, width = pixels.shape[2:]
         rows = np.clip(np.arange(height) - down[:, None], 0, height - 1)  # (m, H): where each row comes from
         columns = np.clip(np.arange(width) - right[:, None], 0, width - 1)
-        return _gather(pixels, rows, columns)
+        return read_pixels(pixels, rows, columns)
 
 
 class Crop(Augmentation):
@@ -82,7 +82,7 @@ class Crop(Augmentation):
         padded = np.pad(pixels, ((0, 0), (0, 0), border, border))
         top, left = _integers(uniforms, 0, 2 * self.pad).T
         height, width = pixels.shape[2:]
-        return _gather(padded, top[:, None] + np.arange(height), left[:, None] + np.arange(width))
+        return read_pixels(padded, top[:, None] + np.arange(height), left[:, None] + np.arange(width))
 
 
 class Rotate(Augmentation):
@@ -92,13 +92,11 @@ class Rotate(Augmentation):
 
     def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
         """Look each output pixel up where it was before the turn."""
-        angle = np.deg2rad((2 * uniforms[:, :, None] - 1) * self.degrees)  # (m, 1, 1)
-        height, width = pixels.shape[2:]
-        y = np.arange(height)[:, None] - (height - 1) / 2  # (H, 1), from the centre
-        x = np.arange(width) - (width - 1) / 2  # (W,)
-        rows = np.cos(angle) * y - np.sin(angle) * x + (height - 1) / 2  # (m, H, W)
-        columns = np.sin(angle) * y + np.cos(angle) * x + (width - 1) / 2
-        return _bilinear(pixels, np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1))
+        angles = np.deg2rad((2 * uniforms[:, :, None] - 1) * self.degrees)  # (m, 1, 1)
+        turned = np.empty_like(pixels)
+        for block in blocks(pixels):
+            turned[block] = _turned(pixels[block], angles[block])
+        return turned
 
 
 class Brightness(Augmentation):
@@ -109,7 +107,8 @@ class Brightness(Augmentation):
     def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
         """Scale all channels of an image alike."""
         factor = 1 + self.fraction * (2 * uniforms[:, :, None, None] - 1)
-        return np.minimum(np.rint(pixels * factor), 255).astype(np.uint8)
+        levels = pixels * factor.astype(np.float32)
+        return np.minimum(np.rint(levels, out=levels), 255, out=levels).astype(np.uint8)
 
 
 AUGMENTATIONS: dict[str, type[Augmentation]] = {
@@ -133,26 +132,11 @@ def _integers(uniforms: Uniforms, low: int, high: int) -> NDArray[np.intp]:
     return (low + np.floor(uniforms * (high - low + 1))).astype(np.intp)
 
 
-def _gather(pixels: Pixels, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pixels:
-    """Pick the outer product of rows (m, H) and columns (m, W) from each image, all channels alike."""
-    image, channel = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
-    picked: Pixels = pixels[
-        image[..., None, None], channel[..., None, None], rows[:, None, :, None], columns[:, None, None]
-    ]
-    return picked
-
-
-def _bilinear(pixels: Pixels, rows: Uniforms, columns: Uniforms) -> Pixels:
-    """Read each image at its own (m, H, W) places between pixels."""
-    image, channel = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
-    top, left = rows.astype(np.intp), columns.astype(np.intp)
-    bottom, right = np.minimum(top + 1, pixels.shape[2] - 1), np.minimum(left + 1, pixels.shape[3] - 1)
-    down, along = (rows - top)[:, None], (columns - left)[:, None]  # (m, 1, H, W)
-
-    def at(y: NDArray[np.intp], x: NDArray[np.intp]) -> Pixels:
-        picked: Pixels = pixels[image[..., None, None], channel[..., None, None], y[:, None], x[:, None]]
-        return picked
-
-    upper = at(top, left) * (1 - along) + at(top, right) * along
-    lower = at(bottom, left) * (1 - along) + at(bottom, right) * along
-    return np.rint(upper * (1 - down) + lower * down).astype(np.uint8)
+def _turned(pixels: Pixels, angles: NDArray[np.float64]) -> Pixels:
+    height, width = pixels.shape[2:]
+    y = np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2  # (H, 1), from the centre
+    x = np.arange(width, dtype=np.float32) - (width - 1) / 2  # (W,)
+    cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    rows = cos * y - sin * x + (height - 1) / 2  # (m, H, W)
+    columns = sin * y + cos * x + (width - 1) / 2
+    return read_between(pixels, rows.clip(0, height - 1), columns.clip(0, width - 1))

@@ -88,7 +88,7 @@ def take_inventory(
 
 
 @dataclass(frozen=True)
-class _Portrait:
+class Portrait:
     """What is to be known of one image."""
 
     size: tuple[int, int]
@@ -103,7 +103,7 @@ class _Look:
 
     def __init__(self, split: Split, max_pixels: int) -> None:
         self.split, self.max_pixels = split, max_pixels
-        self.portraits: dict[int, _Portrait] = {}
+        self.portraits: dict[int, Portrait] = {}
         self.reasons: dict[int, str] = {}
 
     def at_all(self, threads: int) -> Iterator[int]:
@@ -114,7 +114,7 @@ class _Look:
     def _at(self, chunk: range) -> None:
         for index in chunk:
             try:
-                self.portraits[index] = _portray(self.split.files[index], self.max_pixels)
+                self.portraits[index] = portray(self.split.files[index], self.max_pixels)
             except UnreadableImage as error:
                 self.reasons[index] = error.reason
 
@@ -136,13 +136,14 @@ class _Look:
         return dict(zip(classes, counts.tolist(), strict=True))
 
 
-def _portray(path: Path, max_pixels: int) -> _Portrait:
+def portray(path: Path, max_pixels: int) -> Portrait:
+    """Look at one image as a whole. Raises UnreadableImage."""
     notes: set[str] = set()
     with opened_image(path, max_pixels) as image:
         mode = _MODES.get(image.mode, image.mode)
         upright = decoded_image(image, _WHITE, notes.add)
         pixels = np.asarray(in_mode("RGB", upright))
-        return _Portrait(upright.size, mode, image.format or "", digest(pixels), frozenset(notes))
+        return Portrait(upright.size, mode, image.format or "", digest(pixels), frozenset(notes))
 
 
 def _inventory(folder: ImageFolder, looks: Mapping[str, _Look], *, skip_bad: bool, allow_empty: bool) -> Inventory:

@@ -1,6 +1,7 @@
 """Opening an image file: the wall around Pillow. Whatever is wrong with a file comes out as an UnreadableImage."""
 
 import ctypes
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -43,6 +44,12 @@ MAX_PIXELS = 25_000_000  # unless data.max_pixels says otherwise
 
 _LARGEST_FILE = 256 << 20  # bytes: Pillow reads a WebP whole, and a JPEG's junk byte by byte, before it knows the size
 _BYTES_PER_PIXEL = 8  # a file may be larger if this many for each of max_pixels say so: raw 16-bit RGBA
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs of a bad file goes to stderr
+
+# Pillow would give the memory of each image back and take it anew, page by page, which costs a photograph a seventh of
+# its time. It may keep this many blocks of at most 16 MiB.
+_imaging.set_blocks_max(4)
 
 _PLAINLY = {
     "decoder error -2": "its pixel data is damaged",  # what libtiff's failures are called

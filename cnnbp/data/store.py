@@ -62,6 +62,11 @@ class ImageSet:
         """Whether no file will be read again."""
         return len(self.pixels) == len(self) and bool(self.held.all())
 
+    @property
+    def memory(self) -> int:
+        """The bytes that pixels are kept in; images that turned out bad have left some of them unused."""
+        return self.pixels.nbytes if self.pixels.base is None else self.pixels.base.nbytes
+
     def take(self, indices: NDArray[np.intp]) -> NDArray[np.uint8]:
         """Return the images at `indices` as (m, C, H, W). Raises DataError for a file that changed or vanished."""
         if self.in_memory:

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cnnbp.errors import DataError
@@ -44,8 +45,9 @@ def entries(folder: Path, skipped: Counter[str]) -> list[Entry]:
         shown = [entry for entry in names if not (entry.name.startswith(".") or entry.name in _SYSTEM_NAMES)]
         count(skipped, HIDDEN, len(names) - len(shown))
         return [Entry(folder / entry.name, entry.is_symlink(), entry.is_dir(), entry.is_file()) for entry in shown]
-    except OSError as error:
-        raise DataError(f"cannot read the folder {str(folder)!r}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that the system cannot have
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataError(f"cannot read the folder {str(folder)!r}: {reason}") from error
 
 
 def count(counts: Counter[str], reason: str, number: int = 1) -> None:
@@ -63,7 +65,11 @@ class Walk:
     def __init__(self, root: Path) -> None:
         self.skipped: Counter[str] = Counter()
         self.followed: Counter[str] = Counter()
-        self._root = os.path.realpath(root)
+        self.root = root
+
+    @cached_property
+    def _real_root(self) -> str:
+        return os.path.realpath(self.root)
 
     def images(self, top: Path) -> Iterator[Path]:
         """Yield the images in `top` and below, in no order.
@@ -87,9 +93,10 @@ class Walk:
 
     def pass_over(self, entry: Entry, reason: str | None = None) -> None:
         """Count a file that will not be read; without a `reason`, because it is no image."""
-        count(self.skipped, reason or (OTHER_TYPE if entry.is_file or not entry.is_link else BROKEN_LINK))
+        is_broken = entry.is_link and not entry.path.exists()
+        count(self.skipped, reason or (BROKEN_LINK if is_broken else OTHER_TYPE))
 
     def _note_link(self, entry: Entry) -> None:
         if entry.is_link and (entry.is_folder or entry.is_image):
-            leads_out = not Path(os.path.realpath(entry.path)).is_relative_to(self._root)
+            leads_out = not Path(os.path.realpath(entry.path)).is_relative_to(self._real_root)
             count(self.followed, LINK_OUT, int(leads_out))

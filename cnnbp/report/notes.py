@@ -1,8 +1,11 @@
 """What was skipped and what decoding had to do: said once, with a count."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
+
+from cnnbp.data.store import BadImage
+from cnnbp.report.console import printable
 
 
 def draw_notes(skipped: Mapping[str, int], notes: Mapping[str, int], console: Console) -> None:
@@ -11,3 +14,9 @@ def draw_notes(skipped: Mapping[str, int], notes: Mapping[str, int], console: Co
         console.print(f"skipped {count} {reason}", soft_wrap=True)
     for note, count in notes.items():
         console.print(f"{count} images {note}", soft_wrap=True)
+
+
+def draw_skipped_images(bad: Sequence[BadImage], console: Console) -> None:
+    """Name each image that could not be read, and say why."""
+    for image in bad:
+        console.print(printable(f"skipped {image.name!r}: {image.reason}"), soft_wrap=True)

@@ -16,7 +16,7 @@ from cnnbp.report.confusion import draw_confusion
 from cnnbp.report.console import one_line, printable
 from cnnbp.report.curves import draw_curves
 from cnnbp.report.formatting import format_number
-from cnnbp.report.notes import draw_notes
+from cnnbp.report.notes import draw_notes, draw_skipped_images
 from cnnbp.report.tables import Column, print_table
 from cnnbp.schedules import Cosine
 from cnnbp.training.gradients import TensorStep
@@ -47,6 +47,7 @@ def draw_job(job: Job, console: Console) -> None:
 
 def draw_job_notes(job: Job, console: Console) -> None:
     """Say what was skipped, what decoding had to do, and which images are in two splits."""
+    draw_skipped_images(job.datasets.bad, console)
     draw_notes(job.datasets.skipped, job.datasets.notes, console)
     duplicates = job.datasets.duplicates
     if duplicates:

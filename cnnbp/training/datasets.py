@@ -1,7 +1,7 @@
 """The images of a job: scanned, decoded, and divided into training, validation and test."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -14,12 +14,14 @@ from cnnbp.data.duplicates import find_duplicates
 from cnnbp.data.folder import ImageFolder, Split, scan_folder
 from cnnbp.data.normalize import Normalization
 from cnnbp.data.split import Indices, in_turn, stratified_split
-from cnnbp.data.store import ImageSet, decode_split
+from cnnbp.data.store import BadImage, ImageSet, decode_split, describe_bad_images
 from cnnbp.engine.ranks import ALONE, Ranks
 from cnnbp.errors import ConfigError, DataError
 from cnnbp.training.agreement import require_same
 
 Progress = Callable[[str, int, int], None]  # split, images done, images in all
+
+_ANY_NAME = ("utf-8", "surrogatepass")  # a file's name may be bytes of no encoding
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,11 @@ class Datasets:
         return skipped_files(self.folder, self._image_sets)
 
     @property
+    def bad(self) -> tuple[BadImage, ...]:
+        """The images that could not be read."""
+        return _bad(self._image_sets)
+
+    @property
     def notes(self) -> Counter[str]:
         """What decoding had to do, and to how many images."""
         return sum((Counter(images.notes) for images in self._image_sets), Counter())
@@ -95,15 +102,16 @@ class Datasets:
     @property
     def digest(self) -> str:
         """What training sees of the images: names, pixels, classes and which of them validate, as one short text."""
-        content = blake2b("\0".join(self.classes).encode(), digest_size=16)
+        content = blake2b("\0".join(self.classes).encode(*_ANY_NAME), digest_size=16)
         for subset in (self.train, self.validation):
-            content.update("\0".join([*subset.names, ""]).encode("utf-8", "surrogateescape"))
+            content.update("\0".join([*subset.names, ""]).encode(*_ANY_NAME))
             content.update(subset.images.digests[subset.indices].tobytes() + subset.labels.tobytes())
         return content.hexdigest()
 
     @property
     def _image_sets(self) -> list[ImageSet]:
-        return list({id(subset.images): subset.images for subset in self.splits.values()}.values())
+        subsets = [subset for subset in (self.train, self.validation, self.test) if subset is not None]
+        return list({id(subset.images): subset.images for subset in subsets}.values())
 
     def only(self, count: int) -> "Datasets":
         """Return `count` training images, class after class in turn, to train and to validate on; no test split."""
@@ -111,9 +119,13 @@ class Datasets:
         return replace(self, train=few, validation=few, test=None)
 
 
+def _bad(image_sets: Iterable[ImageSet]) -> tuple[BadImage, ...]:
+    return tuple(image for images in image_sets for image in images.bad)
+
+
 def skipped_files(folder: ImageFolder, image_sets: Sequence[ImageSet]) -> Counter[str]:
     """Count what was passed over, by reason: files that are no images, and images that could not be read."""
-    unreadable = sum(len(images.bad) for images in image_sets)
+    unreadable = len(_bad(image_sets))
     return Counter(folder.skipped) + Counter({"images that cannot be read": unreadable})
 
 
@@ -148,7 +160,7 @@ def load_datasets(
     check_against_classes(config, folder.classes)
     require_same(f"files in {str(folder.root)!r}", _listing(folder), ranks)
 
-    def decode(name: str, split: Split) -> ImageSet:
+    def decode(name: str, split: Split, cache: int) -> ImageSet:
         def tell(done: int) -> None:
             if progress:
                 progress(name, done, len(split.files))
@@ -156,14 +168,19 @@ def load_datasets(
         return decode_split(
             split,
             image_format(config),
-            skip_bad=skip_bad,
+            skip_bad=True,  # all splits are looked at before any is refused
             progress=tell,
             threads=threads,
-            cache_bytes=data.cache,
+            cache_bytes=cache,
             ranks=ranks,
         )
 
-    sets = {name: decode(name, split) for name, split in folder.splits.items()}
+    sets: dict[str, ImageSet] = {}
+    for name, split in folder.splits.items():
+        sets[name] = decode(name, split, data.cache - sum(images.memory for images in sets.values()))
+    bad = _bad(sets.values())
+    if bad and not skip_bad:
+        raise DataError(describe_bad_images(bad, len(bad) + sum(map(len, sets.values()))))
     return _divided(folder, sets, data.validation, config.seed)
 
 

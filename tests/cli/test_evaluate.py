@@ -109,6 +109,7 @@ def test_an_unreadable_image_is_an_error_unless_it_is_skipped(run, tmp_path):
     exit_code, screen, errors = cnnbp("evaluate", run, tmp_path, "--skip-bad")
     assert exit_code == 0
     assert "6 images of" in screen
+    assert "skipped 'z/bad.png': its content is not PNG" in errors
     assert "skipped 1 images that cannot be read" in errors
 
 

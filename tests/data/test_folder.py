@@ -67,7 +67,17 @@ def test_an_unusable_folder_says_what_is_wrong(tmp_path, files, message):
         scan_folder(make_files(tmp_path, *files))
 
 
-@pytest.mark.parametrize(("name", "reason"), [("absent", "No such file"), ("file", "Not a directory")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("absent", "No such file"),
+        ("file", "Not a directory"),
+        ("nul\0", "null byte"),
+        ("\ud800", "surrogates not allowed"),
+        ("n" * 300, "File name too long"),
+        ("n/" * 3000, "File name too long"),
+    ],
+)
 def test_a_root_that_is_no_folder_is_an_error(tmp_path, name, reason):
     make_files(tmp_path, "file")
     with pytest.raises(DataError, match=reason):

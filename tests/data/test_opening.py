@@ -106,9 +106,7 @@ def test_a_hostile_file_is_unreadable_and_nothing_worse(tmp_path, content):
         load(written(tmp_path, content))
 
 
-def test_libtiff_does_not_write_to_stderr(tmp_path):
-    path = save(tmp_path / "x.tif", noise(64, 64), compression="tiff_lzw")
-    path.write_bytes(path.read_bytes().replace(struct.pack("<HH", 273, 4), struct.pack("<HH", 65000, 4)))
+def in_a_process_of_its_own(path):
     program = (
         "import pathlib, sys\n"
         "from cnnbp.data.decode import ImageFormat, decode_image\n"
@@ -116,4 +114,18 @@ def test_libtiff_does_not_write_to_stderr(tmp_path):
         "except Exception as error: print(type(error).__name__)\n"
     )
     run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
-    assert (run.stdout, run.stderr) == ("UnreadableImage\n", "")
+    return run.stdout, run.stderr
+
+
+def test_libtiff_does_not_write_to_stderr(tmp_path):
+    path = save(tmp_path / "x.tif", noise(64, 64), compression="tiff_lzw")
+    path.write_bytes(path.read_bytes().replace(struct.pack("<HH", 273, 4), struct.pack("<HH", 65000, 4)))
+    assert in_a_process_of_its_own(path) == ("UnreadableImage\n", "")
+
+
+def test_pillow_does_not_log_to_stderr(tmp_path):
+    path = save(tmp_path / "x.tif", noise(8, 8, 4))
+    samples = struct.pack("<HHIH", 277, 3, 1, 4)  # SamplesPerPixel
+    assert samples in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(samples, struct.pack("<HHIH", 277, 3, 1, 8)))
+    assert in_a_process_of_its_own(path) == ("UnreadableImage\n", "")

@@ -1,0 +1,149 @@
+"""Folders that are read-only, forbidden, endless or changing, as a user meets them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import COMMAND, ROOT, cnnbp, environment
+from tests.data.images import noise, save
+
+CONFIG = """
+input: {channels: 1, height: 4, width: 4}
+layers: [flatten, {dense: {units: 2}}]
+loss: cross_entropy
+data: {cache: 0, validation: 0.25}
+train: {epochs: 150}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A configuration that keeps no image in memory, and 40 images."""
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    for number in range(40):
+        save(tmp_path / "images" / "ab"[number % 2] / f"{number}.png", noise(4, 4, seed=number))
+    return tmp_path
+
+
+def train(folder, *more):
+    return cnnbp("train", "c.yaml", "images", "train.epochs=2", "--no-plots", *more, cwd=folder)
+
+
+@contextmanager
+def read_only(folder):
+    """Mount a folder over itself so that nobody can write to it."""
+    steps = (["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder])
+    try:
+        for command in steps:
+            subprocess.run([*map(str, command)], check=True, capture_output=True, timeout=30)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"nothing can be mounted here: {getattr(error, 'stderr', b'') or error}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, timeout=30)
+
+
+def test_a_folder_on_a_read_only_disk_trains_and_only_the_run_needs_room(folder):
+    with read_only(folder / "images"):
+        assert cnnbp("data", "images", cwd=folder)[0] == 0
+        assert train(folder, "--run", "run")[0] == 0
+        exit_code, _, errors = train(folder, "--run", "images/run")
+    assert exit_code == 3
+    assert errors.splitlines()[-1].startswith("error: ")
+    assert "Read-only file system" in errors
+
+
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda path: save(path, noise(4, 4, seed=99))], ids=["gone", "changed"]
+)
+def test_a_file_that_goes_or_changes_during_a_run_is_named_and_the_run_can_go_on(folder, damage):
+    command = [*COMMAND, "train", "c.yaml", "images", "--run", "run", "--no-plots"]
+    with subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True) as run:
+        while not (lines := run.stderr.readline()).startswith("epoch 2/"):
+            assert lines, "training ended before its second epoch"
+        path = folder / "images" / "a" / "8.png"
+        before = path.read_bytes()
+        damage(path)
+        errors = run.stderr.read()
+    assert run.returncode == 3, errors
+    assert "Traceback" not in errors
+    assert str(path) in errors.splitlines()[-1]
+    path.write_bytes(before)
+    assert cnnbp("train", "--resume", "run", "--no-plots", cwd=folder)[0] == 0
+
+
+def test_a_folder_in_which_names_are_files_of_other_kinds_does_not_stop_anything(folder):
+    classes = folder / "images" / "a"
+    os.mkfifo(classes / "pipe.png")
+    (classes / "zeros.png").symlink_to("/dev/zero")
+    (classes / "folder.png").mkdir()
+    save(classes / "folder.png" / "inside.png", noise(4, 4, seed=50))
+    exit_code, screen, _ = cnnbp("data", "images", cwd=folder)
+    assert exit_code == 0
+    assert "41" in screen
+    assert "2 files of other types" in screen
+
+
+def test_a_path_longer_than_the_system_allows_is_an_error(folder):
+    place = os.open(folder / "images" / "a", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("n" * 250, dir_fd=place)
+        inner = os.open("n" * 250, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
+    exit_code, _, errors = cnnbp("data", "images", cwd=folder)
+    shutil.rmtree(folder / "images")
+    assert exit_code == 3
+    assert "File name too long" in errors
+    assert "Traceback" not in errors
+
+
+AS_NOBODY = """
+import os, sys
+from cnnbp.cli import main
+import cnnbp.cli.data, PIL.Image
+PIL.Image.init()
+os.setuid(65534)
+sys.argv = ["cnnbp", "data", sys.argv[1]]
+main()
+"""
+
+
+def as_nobody(folder):
+    command = [sys.executable, "-c", AS_NOBODY, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False)
+
+
+@pytest.fixture
+def forbidden():
+    """A folder that anybody may enter, for the tests to lock parts of."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can become somebody who may not read")
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        for number in range(4):
+            save(Path(name) / "ab"[number % 2] / f"{number}.png", noise(4, 4, seed=number))
+        yield Path(name)
+
+
+def test_images_that_must_not_be_read_are_listed(forbidden):
+    for number in (1, 2):
+        (forbidden / "ab"[number % 2] / f"{number}.png").chmod(0)
+    run = as_nobody(forbidden)
+    assert run.returncode == 3
+    assert run.stdout.count("Permission denied") == 2
+
+
+def test_a_folder_that_must_not_be_read_is_an_error(forbidden):
+    (forbidden / "b").chmod(0)
+    run = as_nobody(forbidden)
+    assert run.returncode == 3
+    assert run.stderr.startswith(f"error: cannot read the folder '{forbidden}/b': Permission denied")

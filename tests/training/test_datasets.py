@@ -1,0 +1,110 @@
+import os
+
+import numpy as np
+import pytest
+
+from cnnbp.config import Config
+from cnnbp.errors import DataError
+from cnnbp.training.datasets import load_datasets
+from tests.data.images import noise, save
+
+BYTES = 4 * 4  # of one grey image
+
+
+def config(path, **data):
+    return Config.model_validate(
+        {
+            "input": {"channels": 1, "height": 4, "width": 4},
+            "data": {"path": str(path), "validation": 0.25, **data},
+            "layers": ["flatten", {"dense": {"units": 2}}],
+            "loss": "cross_entropy",
+        }
+    )
+
+
+def write(root, *splits, classes=("a", "b"), each=4):
+    for split_number, split in enumerate(splits):
+        for number in range(len(classes) * each):
+            name = classes[number % len(classes)]
+            save(root / split / name / f"{number}.png", noise(4, 4, seed=100 * split_number + number))
+    return root
+
+
+@pytest.mark.parametrize(("images", "expected"), [(5, [5, 0, 0]), (11, [8, 3, 0]), (24, [8, 8, 8])])
+def test_all_splits_together_keep_to_the_cache(tmp_path, images, expected):
+    found = load_datasets(config(write(tmp_path, "train", "val", "test"), cache=images * BYTES))
+    sets = [found.train.images, found.validation.images, found.test.images]
+    assert [len(each.pixels) for each in sets] == expected
+
+
+def test_images_that_turned_out_bad_count_towards_the_cache(tmp_path):
+    write(tmp_path, "train", "test")
+    (tmp_path / "train" / "a" / "0.png").write_bytes(b"")
+    found = load_datasets(config(tmp_path, cache=9 * BYTES), skip_bad=True)
+    assert [len(found.train.images.pixels), len(found.test.images.pixels)] == [7, 1]
+
+
+def test_names_that_no_encoding_has_can_be_told_apart(tmp_path):
+    digests = set()
+    for name in (b"\xff", b"\xfe"):
+        folder = write(tmp_path / repr(name), "", classes=("a", os.fsdecode(name)))
+        digests.add(load_datasets(config(folder)).digest)
+    assert len(digests) == 2
+
+
+def test_the_digest_is_of_what_is_seen_and_not_of_where_it_lies(tmp_path):
+    here, there, other = (
+        load_datasets(config(write(tmp_path / name, "", each=each))).digest
+        for name, each in (("here", 4), ("there", 4), ("other", 5))
+    )
+    assert here == there != other
+
+
+def test_an_image_in_training_and_validation_is_told_as_a_pair(tmp_path):
+    write(tmp_path, "train", "val")
+    save(tmp_path / "val" / "b" / "copy.bmp", noise(4, 4, seed=2))
+    assert load_datasets(config(tmp_path)).duplicates == [("train/a/2.png", "val/b/copy.bmp")]
+
+
+def test_unreadable_images_of_all_kinds_are_listed_at_once(tmp_path):
+    write(tmp_path, "")
+    for number, content in enumerate([b"", b"no image", (tmp_path / "a" / "0.png").read_bytes()[:40]]):
+        (tmp_path / "b" / f"bad{number}.png").write_bytes(content)
+    with pytest.raises(DataError, match=r"3 of 11 images(.|\n)*bad0.png(.|\n)*bad1.png(.|\n)*bad2.png"):
+        load_datasets(config(tmp_path))
+
+
+def test_fewer_images_than_a_batch_and_a_class_that_nothing_validates_are_fine(tmp_path):
+    found = load_datasets(config(write(tmp_path, "", each=1)))
+    assert (len(found.train), len(found.validation), found.test) == (2, 0, None)
+
+
+def test_empty_classes_are_refused_or_kept_as_the_configuration_says(tmp_path):
+    (write(tmp_path, "", classes=("a",)) / "b").mkdir()
+    with pytest.raises(DataError, match=r"without images: 'train/b'.*allow_empty"):
+        load_datasets(config(tmp_path))
+    assert load_datasets(config(tmp_path, allow_empty=True)).class_counts == [3, 0]
+
+
+def test_a_class_keeps_its_label_in_a_split_that_lacks_another(tmp_path):
+    write(tmp_path, "train")
+    write(tmp_path, "val", classes=("b",))
+    np.testing.assert_array_equal(load_datasets(config(tmp_path)).validation.labels, 1)
+
+
+def test_unreadable_images_of_all_splits_are_listed_at_once(tmp_path):
+    write(tmp_path, "train", "val", "test")
+    for split in ("train", "test"):
+        (tmp_path / split / "a" / "0.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"2 of 24 images(.|\n)*'train/a/0.png'(.|\n)*'test/a/0.png'"):
+        load_datasets(config(tmp_path))
+    found = load_datasets(config(tmp_path), skip_bad=True)
+    assert [image.name for image in found.bad] == ["train/a/0.png", "test/a/0.png"]
+
+
+def test_a_split_of_nothing_but_unreadable_images_is_told_too(tmp_path):
+    write(tmp_path, "train")
+    (tmp_path / "test" / "a").mkdir(parents=True)
+    (tmp_path / "test" / "a" / "0.png").write_bytes(b"")
+    found = load_datasets(config(tmp_path), skip_bad=True)
+    assert found.skipped == {"images that cannot be read": 1}
