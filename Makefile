@@ -48,6 +48,10 @@ gradcheck-against-torch: torch  ## the gradient checker beside torch.autograd.gr
 data-bench: torch  ## images/s of the first epoch and of a cached one, beside a PyTorch DataLoader
 	$(BIN)/python -m tests.data.throughput
 
+.PHONY: data-memory
+data-memory: $(INSTALLED)  ## peak memory of training on folders larger than the cache
+	$(BIN)/python -m tests.data.memory
+
 # How many files of each kind; a hundred thousand take some minutes.
 CASES := 10000
 .PHONY: fuzz

@@ -39,6 +39,7 @@ def find_duplicates(
     """
     left = np.arange(len(train.names)) if train_indices is None else train_indices
     right = np.arange(len(other.names)) if other_indices is None else other_indices
+    left = left[np.isin(train.digests[left], other.digests[right])]  # hardly any, of perhaps very many
     first = {int(train.digests[index]): train.names[index] for index in left[::-1]}
-    digests = ((int(other.digests[index]), other.names[index]) for index in right)
-    return tuple((first[digest], name) for digest, name in digests if digest in first)
+    twice = right[np.isin(other.digests[right], train.digests[left])]
+    return tuple((first[int(other.digests[index])], other.names[index]) for index in twice)

@@ -2,28 +2,56 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnbp.data.walk import Entry, Walk, entries
+from cnnbp.data.walk import Entry, Walk, by_parts, entries
 from cnnbp.errors import DataError
 
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 LOOSE_IMAGE = "images outside any class folder"
 
-ClassFiles = Mapping[str, Sequence[Path]]  # the images of each class
+ClassFiles = Mapping[str, Sequence[str]]  # the names of each class's images
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """The images of one split, sorted by class and path."""
 
-    files: tuple[Path, ...]
-    names: tuple[str, ...]  # POSIX paths relative to the scanned folder
+    root: Path
+    names: tuple[str, ...]  # POSIX paths from `root`
     labels: NDArray[np.intp]  # (N,) class of each file
+
+    @property
+    def files(self) -> "Files":
+        """Where the images are."""
+        return Files(self.root, self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Files(Sequence[Path]):
+    """Paths that are made when they are needed: as many as there are images, they would take more than the names."""
+
+    root: Path
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Files": ...
+
+    def __getitem__(self, index: int | slice) -> "Path | Files":
+        names = self.names[index]
+        return Files(self.root, names) if isinstance(names, tuple) else self.root / names
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +100,7 @@ def describe_empty(empty: Sequence[str]) -> str:
 def _split_folders(root: Path, walk: Walk) -> dict[str, Path]:
     """Return where each split is; a folder that is not laid out in splits is all train."""
     found = entries(root, walk.skipped)
-    names = [entry.path.name for entry in found if entry.is_folder]
+    names = [entry.name for entry in found if entry.is_folder]
     if not names or not set(names) <= set(SPLIT_NAMES):
         walk.skipped.clear()  # `root` will be read again, as the train split
         return {"train": root}
@@ -94,7 +122,12 @@ def _class_files(folder: Path, walk: Walk) -> ClassFiles:
         inside = f"{loose} image{'s' * (loose > 1)} but no" if loose else "no"
         raise DataError(f"{inside} class folders in {str(folder)!r}; cnnbp reads DIR/<class>/<image>")
     _pass_over_files(found, walk)
-    return {entry.path.name: sorted(walk.images(entry.path)) for entry in found if entry.is_folder}
+    prefix = folder.relative_to(walk.root).as_posix().removeprefix(".")
+    return {
+        entry.name: sorted(walk.images(f"{prefix}/{entry.name}" if prefix else entry.name), key=by_parts)
+        for entry in found
+        if entry.is_folder
+    }
 
 
 def _pass_over_files(found: Sequence[Entry], walk: Walk) -> None:
@@ -105,9 +138,8 @@ def _pass_over_files(found: Sequence[Entry], walk: Walk) -> None:
 
 def _make_split(root: Path, files: ClassFiles, classes: Sequence[str]) -> Split:
     by_class = [files.get(name, ()) for name in classes]
-    flat = tuple(file for images in by_class for file in images)
-    names = tuple(file.relative_to(root).as_posix() for file in flat)
-    return Split(flat, names, np.repeat(np.arange(len(classes)), [len(images) for images in by_class]))
+    labels = np.repeat(np.arange(len(classes)), [len(images) for images in by_class])
+    return Split(root, tuple(chain.from_iterable(by_class)), labels)
 
 
 def _reject_unknown(found: Mapping[str, ClassFiles], classes: Sequence[str], root: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cnnbp.data.decode import ImageFormat, read_image
 from cnnbp.data.duplicates import Digests, digest
-from cnnbp.data.folder import Split
+from cnnbp.data.folder import Files, Split
 from cnnbp.data.opening import UnreadableImage, muted_pillow
 from cnnbp.data.parallel import in_chunks
 from cnnbp.engine.ranks import ALONE, Ranks, gather_texts, run_of, runs
@@ -48,7 +48,7 @@ class ImageSet:
     pixels: NDArray[np.uint8]  # (K, C, H, W)
     labels: NDArray[np.intp]  # (N,)
     names: tuple[str, ...]
-    files: tuple[Path, ...]
+    files: Sequence[Path]
     digests: Digests  # (N,) of the decoded pixels
     bad: tuple[BadImage, ...] = ()  # left out of the N
     notes: Mapping[str, int] = field(default_factory=dict)  # what decoding had to do, and to how many images
@@ -168,12 +168,13 @@ class _Decoding:
         split = self.split
         good = np.array([index for index in range(len(split.files)) if index not in self.bad], np.intp)
         cached = good[good < len(self.pixels)]
+        names = tuple(split.names[index] for index in good) if self.bad else split.names
         return ImageSet(
             self.image_format,
             self._without_gaps(cached),
             split.labels[good],
-            tuple(split.names[index] for index in good),
-            tuple(split.files[index] for index in good),
+            names,
+            Files(split.root, names),
             self.digests[good],
             self.bad_images(),
             dict(sorted(Counter(self.notes).items())),

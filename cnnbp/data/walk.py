@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 
 from cnnbp.errors import DataError
@@ -19,19 +20,25 @@ LINK_OUT = "links that lead out of the folder"
 _SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """Something visible in a folder, links followed."""
 
-    path: Path
+    folder: Path
+    name: str
     is_link: bool
     is_folder: bool
     is_file: bool  # a regular one
 
     @property
+    def path(self) -> Path:
+        """Where it is; made when it is needed, as a Path takes ten times as much memory as its name."""
+        return self.folder / self.name
+
+    @property
     def is_image(self) -> bool:
         """Whether the name promises an image; only its content can keep that."""
-        return self.is_file and self.path.suffix.lower() in EXTENSIONS
+        return self.is_file and os.path.splitext(self.name)[1].lower() in EXTENSIONS  # noqa: PTH122  (no Path)
 
 
 def entries(folder: Path, skipped: Counter[str]) -> list[Entry]:
@@ -40,11 +47,15 @@ def entries(folder: Path, skipped: Counter[str]) -> list[Entry]:
     Raises DataError when the folder, or something in it, cannot be looked at.
     """
     try:
+        shown = []
         with os.scandir(folder) as found:
-            names = sorted(found, key=lambda entry: entry.name)
-        shown = [entry for entry in names if not (entry.name.startswith(".") or entry.name in _SYSTEM_NAMES)]
-        count(skipped, HIDDEN, len(names) - len(shown))
-        return [Entry(folder / entry.name, entry.is_symlink(), entry.is_dir(), entry.is_file()) for entry in shown]
+            for entry in found:
+                if entry.name.startswith(".") or entry.name in _SYSTEM_NAMES:
+                    count(skipped, HIDDEN)
+                else:
+                    flags = entry.is_symlink(), entry.is_dir(), entry.is_file()
+                    shown.append(Entry(folder, entry.name, *flags))
+        return sorted(shown, key=attrgetter("name"))
     except (OSError, ValueError) as error:  # ValueError: a name that the system cannot have
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise DataError(f"cannot read the folder {str(folder)!r}: {reason}") from error
@@ -71,23 +82,25 @@ class Walk:
     def _real_root(self) -> str:
         return os.path.realpath(self.root)
 
-    def images(self, top: Path) -> Iterator[Path]:
-        """Yield the images in `top` and below, in no order.
+    def images(self, top: str = "") -> Iterator[str]:
+        """Yield the images in the folder `top` of the root and below, as POSIX paths from the root, in no order.
 
         Raises DataError for a folder that contains itself and for one that cannot be read.
         """
-        pending: list[tuple[Path, tuple[str, ...]]] = [(top, ())]  # folders, each with the real paths above it
+        pending: list[tuple[str, tuple[str, ...]]] = [(top, ())]  # folders, each with the real paths above it
         while pending:
-            folder, above = pending.pop()
+            name, above = pending.pop()
+            folder = self.root / name
             real = os.path.realpath(folder)
             if real in above:
                 raise DataError(f"the link {str(folder)!r} leads back to {real!r}, which contains it; remove the link")
             for entry in entries(folder, self.skipped):
                 self._note_link(entry)
+                inner = f"{name}/{entry.name}" if name else entry.name
                 if entry.is_folder:
-                    pending.append((entry.path, (*above, real)))
+                    pending.append((inner, (*above, real)))
                 elif entry.is_image:
-                    yield entry.path
+                    yield inner
                 else:
                     self.pass_over(entry)
 
@@ -100,3 +113,8 @@ class Walk:
         if entry.is_link and (entry.is_folder or entry.is_image):
             leads_out = not Path(os.path.realpath(entry.path)).is_relative_to(self._real_root)
             count(self.followed, LINK_OUT, int(leads_out))
+
+
+def by_parts(name: str) -> str:
+    """Return what sorts POSIX paths as their folders are sorted: `a/x` before `a b/x`."""
+    return name.replace("/", "\0")

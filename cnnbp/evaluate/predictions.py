@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnbp.data.folder import Split
 from cnnbp.data.store import BadImage, ImageSet, decode_split
-from cnnbp.data.walk import Walk
+from cnnbp.data.walk import Walk, by_parts
 from cnnbp.engine import Engine
 from cnnbp.errors import DataError
 from cnnbp.training.datasets import Subset, image_format
@@ -73,7 +73,7 @@ def predict(trained: Trained, files: Sequence[Path], *, top: int, threads: int) 
     with Engine(config.network, trained.checkpoint.loss, threads=threads) as engine:
         for start in range(0, len(files), size):
             chosen = tuple(files[start : start + size])
-            unlabelled = Split(chosen, tuple(map(str, chosen)), np.zeros(len(chosen), np.intp))
+            unlabelled = Split(Path(), tuple(map(str, chosen)), np.zeros(len(chosen), np.intp))
             images = decode_split(unlabelled, image_format(config), skip_bad=True, threads=threads)
             yield Predictions(tuple(_predictions(engine, trained, images, top)), images.bad)
 
@@ -89,7 +89,7 @@ def _images_at(path: Path, skipped: Counter[str]) -> list[Path]:
     if not S_ISDIR(mode):
         raise DataError("it is neither a file nor a folder")
     walk = Walk(path)
-    found = sorted(walk.images(path))
+    found = [path / name for name in sorted(walk.images(), key=by_parts)]
     skipped.update(walk.skipped)
     if not found:
         raise DataError("the folder has no images")

@@ -68,4 +68,4 @@ def folder_images(config: Config, count: int, *, trained: Checkpoint | None = No
 
 
 def _only(split: Split, indices: Indices) -> Split:
-    return Split(tuple(split.files[i] for i in indices), tuple(split.names[i] for i in indices), split.labels[indices])
+    return Split(split.root, tuple(split.names[index] for index in indices), split.labels[indices])

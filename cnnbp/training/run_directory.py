@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cnnbp.config import Config, dump_config
 from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.environment import Environment
-from cnnbp.training.files import PARTIAL, write_text
+from cnnbp.training.files import PARTIAL, write_text, written_whole
 from cnnbp.training.metrics_log import MetricsLog
 from cnnbp.training.summary import Summary
 
@@ -76,12 +76,12 @@ class RunDirectory:
 
     def write_split(self, datasets: Datasets) -> None:
         """Write split.csv: file, class and split of each image."""
-        rows = [
+        rows = (
             (file, datasets.classes[label], split)
             for split, subset in datasets.splits.items()
             for file, label in zip(subset.names, subset.labels, strict=True)
-        ]
-        self._write_csv("split.csv", [("file", "class", "split"), *rows])
+        )
+        self._write_csv("split.csv", chain([("file", "class", "split")], rows))
 
     def write_confusion(self, counts: Array, classes: Sequence[str]) -> None:
         """Write confusion.csv: counts (classes, classes), true classes down, predicted ones across."""
@@ -89,9 +89,10 @@ class RunDirectory:
         self._write_csv("confusion.csv", [("true \\ predicted", *classes), *rows])
 
     def _write_csv(self, name: str, rows: Iterable[Sequence[object]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        write_text(self.path / name, text.getvalue())
+        with written_whole(self.path / name) as file:
+            text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline="")  # as file names are decoded
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            text.detach()
 
 
 def new_run_directory(wanted: Path | None, name: str) -> RunDirectory:

@@ -146,3 +146,11 @@ def test_a_link_to_itself_is_an_error(tmp_path):
 def test_odd_names_are_legal(tmp_path):
     names = ["[red]/ü.png", "a b/line\nbreak.png", "日本/1.png", "~/-r.png", os.fsdecode(b"latin-\xe9/\xff.png")]
     assert set(scan_folder(make_files(tmp_path, *names)).splits["train"].names) == set(names)
+
+
+def test_paths_are_the_names_below_the_root(tmp_path):
+    train = scan_folder(make_files(tmp_path, "a/1.png", "a b/1.png", "a/deep/2.png")).splits["train"]
+    assert train.names == ("a/1.png", "a/deep/2.png", "a b/1.png")
+    assert list(train.files) == [tmp_path / name for name in train.names]
+    assert list(train.files[1:]) == [tmp_path / name for name in train.names[1:]]
+    assert train.files[-1] == tmp_path / "a b" / "1.png"
