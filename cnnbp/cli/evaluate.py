@@ -44,7 +44,7 @@ def evaluate(
     images = measurement.subset.images
     notes = notes_console(quiet=common.quiet)
     draw_skipped_images(images.bad, notes)
-    draw_notes(skipped_files(folder, [images]), images.notes, notes)
+    draw_notes(skipped_files(folder, [images]), images.notes, notes, followed=folder.followed)
     result = evaluated(measurement, trained.checkpoint.classes, worst)
     name, source = measurement.subset.name, str(folder.root)
     if common.json:

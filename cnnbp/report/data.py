@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.text import Text
 
 from cnnbp.data.inventory import Inventory, SizeCount
-from cnnbp.data.store import BadImage
 from cnnbp.report.console import one_line
 from cnnbp.report.tables import Column, print_table
 
@@ -19,21 +18,25 @@ def draw_inventory(inventory: Inventory, console: Console) -> None:
     for name, line in _lines(inventory):
         console.print(Text.assemble((f"{name:<9}", "bold"), line), soft_wrap=True)
     if inventory.bad:
-        console.print()
-        draw_bad_images(inventory.bad, console)
+        _draw_list(
+            "Images that cannot be read",
+            [f"{one_line(bad.name)}: {one_line(bad.reason)}" for bad in inventory.bad],
+            console,
+        )
     if inventory.duplicates:
-        console.print()
-        first, second = zip(*inventory.duplicates, strict=True)
-        columns = [Column("image", list(map(one_line, first))), Column("is also", list(map(one_line, second)))]
-        print_table(console, columns, "The same image in two splits")
+        _draw_list(
+            "The same image in two splits",
+            [f"{one_line(first)} is also {one_line(second)}" for first, second in inventory.duplicates],
+            console,
+        )
 
 
-def draw_bad_images(bad: Sequence[BadImage], console: Console) -> None:
-    """Show each image that cannot be read with its reason."""
-    names, reasons = (
-        [one_line(text) for text in texts] for texts in zip(*((b.name, b.reason) for b in bad), strict=True)
-    )
-    print_table(console, [Column("image", names), Column("why", reasons)], "Images that cannot be read")
+def _draw_list(title: str, lines: Sequence[str], console: Console) -> None:
+    """Show lines that may be longer than the terminal is wide; a table would leave out a column."""
+    console.print()
+    console.print(title, style="bold")
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 def _draw_classes(inventory: Inventory, console: Console) -> None:

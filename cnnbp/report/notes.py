@@ -8,8 +8,15 @@ from cnnbp.data.store import BadImage
 from cnnbp.report.console import printable
 
 
-def draw_notes(skipped: Mapping[str, int], notes: Mapping[str, int], console: Console) -> None:
-    """Say how many files were passed over, by reason, and how many images decoding changed, by what it did."""
+def draw_notes(
+    skipped: Mapping[str, int], notes: Mapping[str, int], console: Console, *, followed: Mapping[str, int] | None = None
+) -> None:
+    """Say how many files were passed over, by reason, and how many images decoding changed, by what it did.
+
+    `followed` counts the links that led elsewhere.
+    """
+    for links, count in (followed or {}).items():
+        console.print(f"followed {count} {links}", soft_wrap=True)
     for reason, count in skipped.items():
         console.print(f"skipped {count} {reason}", soft_wrap=True)
     for note, count in notes.items():

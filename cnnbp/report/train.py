@@ -48,7 +48,7 @@ def draw_job(job: Job, console: Console) -> None:
 def draw_job_notes(job: Job, console: Console) -> None:
     """Say what was skipped, what decoding had to do, and which images are in two splits."""
     draw_skipped_images(job.datasets.bad, console)
-    draw_notes(job.datasets.skipped, job.datasets.notes, console)
+    draw_notes(job.datasets.skipped, job.datasets.notes, console, followed=job.datasets.folder.followed)
     duplicates = job.datasets.duplicates
     if duplicates:
         first = " and ".join(map(repr, duplicates[0]))

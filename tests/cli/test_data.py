@@ -82,3 +82,12 @@ def test_a_terminal_without_unicode_is_no_reason_to_fail(folder):
     run = data(folder, PYTHONIOENCODING="ascii")
     assert run.returncode == 0
     assert "6x4 (4)" in run.stdout
+
+
+def test_a_narrow_terminal_leaves_out_no_reason_and_no_twin(folder):
+    bad, twin = "b" * 60 + ".png", "t" * 60 + ".png"
+    (folder / "train" / "a" / bad).write_bytes(b"")
+    save(folder / "test" / "b" / twin, noise(4, 6, seed=0))
+    lines = data(folder, COLUMNS="60").stdout.splitlines()
+    assert f"train/a/{bad}: the file is empty" in lines
+    assert f"train/a/1.png is also test/b/{twin}" in lines

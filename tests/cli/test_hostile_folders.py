@@ -79,6 +79,14 @@ def test_a_file_that_goes_or_changes_during_a_run_is_named_and_the_run_can_go_on
     assert cnnbp("train", "--resume", "run", "--no-plots", cwd=folder)[0] == 0
 
 
+def test_links_that_lead_out_are_followed_and_said_once(folder):
+    (folder / "images" / "a" / "link.png").symlink_to(save(folder / "elsewhere.png", noise(4, 4, seed=60)))
+    exit_code, screen, errors = train(folder, "--run", "run")
+    assert exit_code == 0
+    assert (screen + errors).count("followed 1 links that lead out of the folder") == 1
+    assert "31 train, 10 val" in screen
+
+
 def test_a_folder_in_which_names_are_files_of_other_kinds_does_not_stop_anything(folder):
     classes = folder / "images" / "a"
     os.mkfifo(classes / "pipe.png")

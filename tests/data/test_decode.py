@@ -1,3 +1,5 @@
+"""The rules of one image: formats, grey and colour, transparency, modes, 16 bits, EXIF, frames, sizes, damage."""
+
 import io
 import struct
 import zlib

@@ -1,3 +1,5 @@
+"""The same image in two splits is found by its content."""
+
 from cnnbp.data.decode import ImageFormat
 from cnnbp.data.duplicates import find_duplicates
 from cnnbp.data.folder import scan_folder

@@ -1,3 +1,5 @@
+"""The rules of scanning: classes and their order, splits, what is hidden, foreign, loose or empty, links, and names."""
+
 import os
 
 import numpy as np

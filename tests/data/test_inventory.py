@@ -1,3 +1,5 @@
+"""What `cnnbp data` counts, and what it calls a problem."""
+
 import numpy as np
 import pytest
 from PIL import Image

@@ -1,3 +1,5 @@
+"""The wall around Pillow: foreign content, size limits, checksums, every kind of exception, and silence."""
+
 import os
 import struct
 import subprocess

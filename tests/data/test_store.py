@@ -1,3 +1,5 @@
+"""The rules of many images: all bad files at once, the cache, and files that change or vanish."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -118,7 +118,7 @@ def _print_tally(kind: str, seed: int, cases: range, tally: Tally, seconds: floa
     print(
         f"{kind}, seed {seed}, cases {cases.start} to {cases.stop - 1}: {tally.done} files in {seconds:.0f} s, "
         f"{tally.accepted} of them good enough to read; {tally.tracebacks} tracebacks, {tally.crashes} crashes, "
-        f"{tally.hangs} hangs over {LONGEST:g} s (slowest {tally.slowest:.2f} s), "
+        f"{tally.hangs} hangs over {LONGEST:g} s (most work {tally.slowest:.2f} s), "
         f"peak memory {tally.peak / 2**20:.0f} MiB, {len(noise)} lines on stderr"
     )
     for line in noise[:20]:

@@ -29,7 +29,8 @@ class Finding:
 
 
 class Progress(ctypes.Structure):
-    """What a worker is doing. `accepted` counts the damaged files that were good enough, `peak` is in bytes."""
+    """What a worker is doing. `accepted` counts the damaged files that were good enough, `slowest` is in seconds
+    of CPU, which other processes do not lengthen, and `peak` in bytes."""
 
     _fields_ = (
         ("case", ctypes.c_int64),
@@ -63,6 +64,7 @@ def work(name: str, seed: int, cases: range, folder: str, progress: Any, finding
         for case in cases:
             path.write_bytes(content_of(name, seed, case, files))
             progress.case, progress.since = case, time.monotonic()
+            started = time.process_time()
             try:
                 run(path)
                 progress.accepted += 1
@@ -70,7 +72,7 @@ def work(name: str, seed: int, cases: range, folder: str, progress: Any, finding
                 pass
             except BaseException:
                 findings.put(Finding(case, traceback.format_exc()))
-            progress.slowest = max(progress.slowest, time.monotonic() - progress.since)
+            progress.slowest = max(progress.slowest, time.process_time() - started)
             progress.done += 1
             progress.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
 

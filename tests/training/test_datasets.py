@@ -1,3 +1,5 @@
+"""A folder as a job sees it: splits, duplicates, all bad files at once, and one cache for all."""
+
 import os
 
 import numpy as np
