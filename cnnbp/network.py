@@ -17,7 +17,9 @@ from numpy.typing import DTypeLike
 from cnnbp.arrays import Array, Shape
 from cnnbp.errors import ConfigError, ShapeError
 from cnnbp.layers import Add, CoupledLayer, Layer, LayerSpec, ParameterSpec, Residual
+from cnnbp.layers.activations import ReLU
 from cnnbp.layers.initialisers import Initialiser, draw
+from cnnbp.layers.pooling import MaxPool2d
 from cnnbp.parameters import Layout, Parameters, Tensors
 
 Named = TypeVar("Named", Layer, Residual)
@@ -95,12 +97,24 @@ class Network:
                 reusable.add(node.index)
         return frozenset(reusable)
 
+    @cached_property
+    def late_relus(self) -> dict[int, Node]:
+        """For each max pool (by its index) the ReLU before it that may as well be done behind it, on fewer numbers.
+
+        max(0, ·) keeps order, so it may change places with a maximum. Its gradient is 0 wherever a tie could be new.
+        """
+        return {
+            reader.index: node
+            for node in self.nodes
+            for reader in self.readers[node.index]
+            if type(node.layer) is ReLU and type(reader.layer) is MaxPool2d and len(self.readers[node.index]) == 1
+        }
+
     def with_layer(self, index: int, layer: Layer) -> "Network":
         """Return the network with another layer in a node's place: of the same shapes, parameters and name."""
         twin = copy(self)
-        twin.__dict__ = {
-            name: value for name, value in vars(self).items() if name not in ("readers", "reusable_values")
-        }
+        derived = {"readers", "reusable_values", "late_relus"}
+        twin.__dict__ = {name: value for name, value in vars(self).items() if name not in derived}
         twin.nodes = tuple(replace(node, layer=layer) if node.index == index else node for node in self.nodes)
         return twin
 

@@ -37,6 +37,8 @@ class Tape:
         self.caches: list[Any] = [None] * count
         self.gradients: list[Any] = [None] * count
         self.values[INPUT] = x
+        self.late_relus = {} if keep_everything else network.late_relus  # by the index of the pool
+        self._postponed = {relu.index for relu in self.late_relus.values()}
 
     def context(self, node: Node, *, backward: bool = False) -> Context:
         """Return what the node's layer may know."""
@@ -61,18 +63,25 @@ class Tape:
         """Run the nodes in order and return the last one's output (the images where there are none)."""
         y = self.values[INPUT]
         for node in nodes:
-            y, cache = node.layer.forward(self.params[node.name], self.input(node), self.context(node))
-            self.values[node.index], self.caches[node.index] = y, cache
+            y = self.input(node)
+            if node.index not in self._postponed:
+                y, self.caches[node.index] = node.layer.forward(self.params[node.name], y, self.context(node))
+            if relu := self.late_relus.get(node.index):
+                y, self.caches[relu.index] = relu.layer.forward({}, y, self.context(relu, backward=True))
+            self.values[node.index] = y
         return y
 
     def backward(self, nodes: Sequence[Node], gradient: Parameters) -> None:
         """Run the nodes in reverse from the gradient of the last one's output, and write ∂L/∂θ into `gradient`."""
         for node in reversed(nodes):
-            cache, dy = self.caches[node.index], self.gradients[node.index]
-            context = self.context(node, backward=True)
-            context.accumulators = gradient[node.name]
-            dx, tensors = node.layer.backward(self.params[node.name], cache, dy, context)
-            self._write(node, tensors, gradient)
+            cache, dx = self.caches[node.index], self.gradients[node.index]
+            if relu := self.late_relus.get(node.index):
+                dx, _ = relu.layer.backward({}, self.caches[relu.index], dx, self.context(relu, backward=True))
+            if node.index not in self._postponed:
+                context = self.context(node, backward=True)
+                context.accumulators = gradient[node.name]
+                dx, tensors = node.layer.backward(self.params[node.name], cache, dx, context)
+                self._write(node, tensors, gradient)
             self._pass_on(node, dx)
 
     def statistics(self, node: Node) -> Array:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnbp.arrays import Arena
-from cnnbp.layers import Conv2d, Dense, Dropout, Flatten, LayerSpec, ReLU, Residual
+from cnnbp.layers import Conv2d, Dense, Dropout, Flatten, LayerSpec, MaxPool2d, ReLU, Residual
 from cnnbp.network import INPUT, Network
 from cnnbp.tape import Tape
 from tests.random_networks import random_network, run
@@ -71,3 +71,26 @@ def test_two_dropouts_of_one_network_drop_different_numbers():
     tape = Tape(network, network.initial_parameters(0), {}, np.ones((50, 4)), Arena(), keep_everything=True)
     tape.forward(network.nodes)
     assert (tape.caches[0] != tape.caches[1]).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("pool", [{"kernel": 2}, {"kernel": 3, "stride": 2}, {"kernel": 2, "pad": 1}])
+def test_a_relu_that_trades_places_with_a_pool_changes_no_bit_not_even_where_maxima_are_tied(pool, dtype):
+    x = np.random.default_rng(1).integers(-2, 3, (2, 6, 7, 5)).astype(dtype)  # ties, of zeros too
+    network = Network((2, 6, 7), [Conv2d(filters=3, kernel=1), ReLU(), MaxPool2d(**pool), Flatten(), Dense(units=2)])
+    params = network.layout.zeros(dtype)
+    params.vector[:] = np.random.default_rng(2).integers(-2, 3, len(params.vector))
+    results = []
+    for keep_everything in (True, False):
+        tape, gradient = Tape(network, params, {}, x, Arena(), keep_everything=keep_everything), params.copy()
+        logits = tape.forward(network.nodes).copy()
+        tape.gradients[network.nodes[-1].index] = np.ones_like(logits)
+        tape.backward(network.nodes, gradient)
+        results.append((logits, gradient.vector, tape.gradients[0]))
+    assert tape.late_relus
+    np.testing.assert_equal(*results)
+
+
+def test_a_relu_that_others_read_as_well_keeps_its_place():
+    layers = [ReLU(), Residual(layers=[MaxPool2d(kernel=1)]), MaxPool2d(kernel=2)]
+    assert Network((1, 4, 4), layers).late_relus == {}

@@ -9,7 +9,7 @@ from cnnbp.arrays import Array
 from cnnbp.network import Network, Node
 from cnnbp.parameters import Parameters, Tensors
 
-MICRO_BATCH_BYTES = 8 << 20  # what the largest layer's windows of one micro-batch may take: fits the caches
+MICRO_BATCH_BYTES = 4 << 20  # what a layer of one micro-batch may read and write: stays in the caches
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def micro_batch_size(network: Network, batch_size: int) -> int:
 
     Depends on the network and the batch size alone, never on the machine.
     """
-    widest = max(4 * values_in_use(node) for node in network.nodes)
+    widest = max(4 * (sum(map(prod, node.input_shapes)) + prod(node.output_shape)) for node in network.nodes)
     size = 1
     while size < batch_size and 2 * size * widest <= MICRO_BATCH_BYTES:
         size *= 2

@@ -1,6 +1,6 @@
 """Activations: one number in, one number out. Each derivative stands under its function."""
 
-from math import pi, sqrt
+from math import pi, prod, sqrt
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -9,10 +9,21 @@ from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer
 from cnnbp.layers.operators import Operator
 
+_SMALL = 4096  # numbers: below it a call costs more than its work
+
 
 def reusable(x: Array, ctx: Context) -> Array:
     """Return where a result of x's size may be written: over x where nobody reads it again, else fresh memory."""
     return x if ctx.may_overwrite else ctx.empty(x.shape, x.dtype)
+
+
+def positive_part(x: Array, out: Array) -> Array:
+    """Write max(x, 0) to `out`. Against a row of zeros NumPy works on vectors; against one number it does not."""
+    if x.size < _SMALL or not x.flags.c_contiguous:
+        return np.maximum(x, 0, out=out)
+    rows = x.reshape(-1, prod(x.shape[-2:]))
+    np.maximum(rows, np.zeros(rows.shape[1], x.dtype), out=out.reshape(rows.shape))
+    return out
 
 
 def sigmoid(z: Array) -> Array:
@@ -32,7 +43,7 @@ class ReLU(PiecewiseLayer):
         return (Operator("Relu"),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
-        y = np.maximum(x, 0, out=reusable(x, ctx))
+        y = positive_part(x, reusable(x, ctx))
         return y, y
 
     def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:

@@ -11,7 +11,8 @@ from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params, 
 from cnnbp.layers.initialisers import Initialiser
 from cnnbp.layers.kernels import kernel_for
 from cnnbp.layers.operators import Operator
-from cnnbp.layers.windows import Pad, Size, output_size, resolve_padding
+from cnnbp.layers.products import channel_sums
+from cnnbp.layers.windows import Pad, Size, output_size, window_over
 
 
 class Conv2d(Layer):
@@ -39,9 +40,7 @@ class Conv2d(Layer):
         return self
 
     def window(self, input_shape: Shape) -> Window:
-        size = (input_shape[1], input_shape[2])
-        pad = resolve_padding(self.pad, size, self.kernel, self.stride, self.dilation)
-        return Window(self.kernel, self.stride, pad, self.dilation)
+        return window_over((input_shape[1], input_shape[2]), self.kernel, self.stride, self.pad, self.dilation)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         [input_shape] = input_shapes
@@ -71,19 +70,19 @@ class Conv2d(Layer):
         return (Operator("Conv", inputs, {**self.window(input_shape).onnx_attributes(), "group": self.groups}),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
-        W, window = params["W"], self.window(x.shape[:-1])
-        y = ctx.empty((*self.output_shape(x.shape[:-1]), x.shape[-1]), np.result_type(W, x))
+        W, window, (_, height, width, M) = params["W"], self.window(x.shape), x.shape
+        y = ctx.empty((self.filters, *window.positions((height, width)), M), np.result_type(W, x))
         kernel_for(window, self.groups, y.shape).correlate(W, x, window, y, ctx)
         if self.bias:
             y += params["b"][:, None, None, None]
         return y, x
 
     def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array | None, Gradients]:
-        x, window = cache, self.window(cache.shape[:-1])
+        x, window = cache, self.window(cache.shape)
         dx = ctx.empty(x.shape, dy.dtype) if ctx.wants_dx else None
         gradients = {"W": kernel_for(window, self.groups, dy.shape).gradients(params["W"], x, dy, window, dx, ctx)}
         if self.bias:
-            gradients["b"] = dy.reshape(len(dy), -1).sum(axis=1)
+            gradients["b"] = channel_sums(dy)
         return dx, gradients
 
 

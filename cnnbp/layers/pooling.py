@@ -11,7 +11,7 @@ from cnnbp.layers import pairs
 from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer, Window
 from cnnbp.layers.conv import require_feature_map
 from cnnbp.layers.operators import Operator
-from cnnbp.layers.windows import Pad, Size, output_size, padded, places, resolve_padding, unpadded
+from cnnbp.layers.windows import Pad, Size, output_size, padded, places, unpadded, window_over
 
 
 class _Pool(Layer):
@@ -30,9 +30,7 @@ class _Pool(Layer):
         return self
 
     def window(self, input_shape: Shape) -> Window:
-        stride = self.stride or self.kernel
-        pad = resolve_padding(self.pad, (input_shape[1], input_shape[2]), self.kernel, stride, (1, 1))
-        return Window(self.kernel, stride, pad)
+        return window_over((input_shape[1], input_shape[2]), self.kernel, self.stride or self.kernel, self.pad)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         [input_shape] = input_shapes
@@ -53,9 +51,10 @@ class MaxPool2d(_Pool, PiecewiseLayer):
         return (Operator("MaxPool", attributes=self.window(input_shape).onnx_attributes()),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array, Shape]]:
-        window, (C, OH, OW) = self.window(x.shape[:-1]), self.output_shape(x.shape[:-1])
+        window, (C, H, W, M) = self.window(x.shape), x.shape
+        OH, OW = window.positions((H, W))
         xp = padded(x, window, ctx, fill=-inf)
-        y = ctx.empty((C, OH, OW, x.shape[-1]), x.dtype)
+        y = ctx.empty((C, OH, OW, M), x.dtype)
         if window == pairs.WINDOW:
             pairs.maximum(xp, y, ctx)
             return y, (xp, y, x.shape[:-1])

@@ -1,8 +1,10 @@
 """The one place that knows sliding windows: their sizes, padding, and im2col with its adjoint col2im."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, NonNegativeInt, PlainSerializer, PositiveInt
 from pydantic_core import PydanticCustomError
 
@@ -40,6 +42,18 @@ Pad = (
 )
 
 
+@cache
+def window_over(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: Pad,
+    dilation: tuple[int, int] = (1, 1),
+) -> Window:
+    """Return the window of a layer over an input of the given size; worked out once, as every step asks for it."""
+    return Window(kernel, stride, resolve_padding(pad, size, kernel, stride, dilation), dilation)
+
+
 def resolve_padding(
     pad: Pad, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -62,21 +76,18 @@ def _same_padding(n: int, k: int, s: int, d: int) -> tuple[int, int]:
 
 def output_size(layer: Layer, input_shape: Shape, window: Window) -> tuple[int, int]:
     """Return (OH, OW) of a window over (C, H, W); ShapeError with the arithmetic when it does not fit even once."""
-    sizes = []
-    for n, k, s, (before, after), d in zip(
-        input_shape[1:], window.kernel, window.stride, window.pad, window.dilation, strict=True
+    sizes = window.positions((input_shape[1], input_shape[2]))
+    for n, k, s, (before, after), d, size in zip(
+        input_shape[1:], window.kernel, window.stride, window.pad, window.dilation, sizes, strict=True
     ):
-        reach = d * (k - 1) + 1
-        size = (n + before + after - reach) // s + 1
         if size < 1:
             padded = f"{n}+{before}+{after}" if before + after else f"{n}"
             raise ShapeError(
                 f'{layer.type} "{layer.name}": kernel {format_shape(window.kernel)} stride {_brief(window.stride)}'
                 f"{_dilated(window)} does not fit its input {format_shape(input_shape)}"
-                f" (⌊({padded}−{reach})/{s}⌋+1 = {size})"
+                f" (⌊({padded}−{d * (k - 1) + 1})/{s}⌋+1 = {size})"
             )
-        sizes.append(size)
-    return sizes[0], sizes[1]
+    return sizes
 
 
 def _brief(pair: tuple[int, int]) -> str:
@@ -117,10 +128,12 @@ def places(xp: Array, window: Window, out: tuple[int, int]) -> Iterator[tuple[in
 
 def im2col(x: Array, window: Window, out: tuple[int, int], ctx: Context) -> Array:
     """Copy every window of x (C, H, W, M) into a column: (C, kH, kW, OH, OW, M)."""
-    xp = padded(x, window, ctx)
-    cols = ctx.empty((x.shape[0], *window.kernel, *out, x.shape[-1]), x.dtype)
-    for i, j, view in places(xp, window, out):
-        cols[:, i, j] = view
+    xp = np.ascontiguousarray(padded(x, window, ctx))
+    C, H, W, M = xp.strides
+    (sh, sw), (dh, dw) = window.stride, window.dilation
+    shape, strides = (x.shape[0], *window.kernel, *out, x.shape[-1]), (C, dh * H, dw * W, sh * H, sw * W, M)
+    cols = ctx.empty(shape, x.dtype)
+    np.copyto(cols, np.ndarray(shape, x.dtype, xp, 0, strides))
     return cols
 
 
