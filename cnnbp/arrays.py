@@ -4,9 +4,8 @@ One layout holds everywhere: the batch is the last axis. Images and feature maps
 (features, M). A `Shape` is that without the M.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import prod
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,7 @@ class Arena:
         self._block = np.empty(0, np.uint8)
         self._used = 0
         self._height = 0
+        self._arrays: dict[object, Array] = {}  # as every round asks for the same ones
 
     @property
     def nbytes(self) -> int:
@@ -46,24 +46,56 @@ class Arena:
         if self._height > self._block.size:
             self._block = np.empty(self._height + _ALIGNMENT, np.uint8)
             self._block = self._block[-self._block.ctypes.data % _ALIGNMENT :]
+            self._arrays.clear()
         self._used = self._height = 0
 
     def empty(self, shape: Shape, dtype: DTypeLike) -> Array:
         """Return an uninitialised C-contiguous array that lives until the next `reset`."""
-        dtype = np.dtype(dtype)
-        nbytes = prod(shape) * dtype.itemsize
         start = self._used
-        self._used += -(-nbytes // _ALIGNMENT) * _ALIGNMENT
-        self._height = max(self._height, self._used)
-        if start + nbytes > self._block.size:
+        key = start, shape, dtype
+        array = self._arrays.get(key)
+        if array is None:
+            array = self._made(shape, np.dtype(dtype), start)
+            if array.base is not None:
+                self._arrays[key] = array
+        self._used = end = start - -array.nbytes // _ALIGNMENT * _ALIGNMENT
+        if end > self._height:
+            self._height = end
+        return array
+
+    def _made(self, shape: Shape, dtype: np.dtype[Any], start: int) -> Array:
+        if start + prod(shape) * dtype.itemsize > self._block.size:
             return np.empty(shape, dtype)
         return np.ndarray(shape, dtype, self._block, start)
 
-    @contextmanager
-    def scratch(self) -> Iterator[None]:
+    def scratch(self) -> "_Scratch":
         """Take back at the end what is handed out inside: the next array then lies where the cache still is warm."""
-        used = self._used
-        try:
-            yield
-        finally:
-            self._used = used
+        return _Scratch(self, self._used)
+
+    def take_back(self, used: int) -> None:
+        """Take back what was handed out since so many bytes were in use."""
+        self._used = used
+
+
+class Heap(Arena):
+    """An arena that takes each array from the system: for whoever lets go of them one by one."""
+
+    def empty(self, shape: Shape, dtype: DTypeLike) -> Array:
+        """Return an uninitialised C-contiguous array that lives as long as somebody holds it."""
+        return np.empty(shape, dtype)
+
+
+class _Scratch:
+    """What `Arena.scratch` returns; a class, as a generator would take longer than a small layer."""
+
+    __slots__ = ("_arena", "_used")
+
+    def __init__(self, arena: Arena, used: int) -> None:
+        self._arena, self._used = arena, used
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._arena.take_back(self._used)

@@ -38,7 +38,7 @@ class Node:
     output_shape: Shape
     path: tuple[str | int, ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The layer's unique name."""
         assert self.layer.name is not None
@@ -88,6 +88,12 @@ class Network:
         }
 
     @cached_property
+    def last_read(self) -> tuple[tuple[int, ...], ...]:
+        """For each node the values that nobody reads after it."""
+        last = {value: readers[-1].index for value, readers in self.readers.items() if readers}
+        return tuple(tuple(value for value in node.inputs if last[value] == node.index) for node in self.nodes)
+
+    @cached_property
     def reusable_values(self) -> frozenset[int]:
         """The values that their only reader may overwrite, because no backward needs them again."""
         reusable = set[int]()
@@ -113,7 +119,7 @@ class Network:
     def with_layer(self, index: int, layer: Layer) -> "Network":
         """Return the network with another layer in a node's place: of the same shapes, parameters and name."""
         twin = copy(self)
-        derived = {"readers", "reusable_values", "late_relus"}
+        derived = {"readers", "reusable_values", "late_relus", "last_read"}
         twin.__dict__ = {name: value for name, value in vars(self).items() if name not in derived}
         twin.nodes = tuple(replace(node, layer=layer) if node.index == index else node for node in self.nodes)
         return twin

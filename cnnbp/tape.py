@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cnnbp.arrays import Arena, Array
+from cnnbp.arrays import Arena, Array, Heap
 from cnnbp.layers import Context, CoupledLayer
 from cnnbp.network import INPUT, Network, Node
 from cnnbp.parameters import Parameters, Tensors
@@ -36,28 +36,34 @@ class Tape:
         self.values: list[Any] = [None] * count
         self.caches: list[Any] = [None] * count
         self.gradients: list[Any] = [None] * count
+        self._contexts: list[Context | None] = [None] * count
         self.values[INPUT] = x
         self.late_relus = {} if keep_everything else network.late_relus  # by the index of the pool
         self._postponed = {relu.index for relu in self.late_relus.values()}
 
     def context(self, node: Node, *, backward: bool = False) -> Context:
         """Return what the node's layer may know."""
+        context = self._contexts[node.index]
+        if context is None:
+            seed, step, micro_batch = self.stream
+            context = self._contexts[node.index] = Context(
+                self.arena,
+                self.training,
+                self.unpacked,
+                self.keep_everything or node.inputs != (INPUT,),
+                state=self.state.get(node.name, {}),
+                stream=(seed, step, node.index, micro_batch),
+                accumulators={},
+            )
         reusable = backward or node.inputs[0] in self.network.reusable_values
-        seed, step, micro_batch = self.stream
-        return Context(
-            arena=self.arena,
-            unpacked=self.unpacked,
-            training=self.training,
-            wants_dx=self.keep_everything or node.inputs != (INPUT,),
-            may_overwrite=reusable and not self.keep_everything,
-            state=self.state.get(node.name, {}),
-            stream=(seed, step, node.index, micro_batch),
-        )
+        context.may_overwrite = reusable and not self.keep_everything
+        return context
 
     def input(self, node: Node) -> Any:
         """Return what the node reads: an array, or a tuple where it has two inputs."""
-        xs = tuple(self.values[i] for i in node.inputs)
-        return xs[0] if len(xs) == 1 else xs
+        if len(node.inputs) == 1:
+            return self.values[node.inputs[0]]
+        return tuple(self.values[i] for i in node.inputs)
 
     def forward(self, nodes: Sequence[Node]) -> Array:
         """Run the nodes in order and return the last one's output (the images where there are none)."""
@@ -117,11 +123,22 @@ class Tape:
 
     def _pass_on(self, node: Node, dx: Any) -> None:
         """Give each value that the node read its gradient; a value that is read twice has them added."""
-        for value, dvalue in zip(node.inputs, dx if len(node.inputs) > 1 else (dx,), strict=True):
+        for value, dvalue in zip(node.inputs, dx if len(node.inputs) > 1 else (dx,)):  # noqa: B905
             if value == INPUT and not self.keep_everything:
                 continue  # some readers of the images give None, and nobody reads the sum
             so_far = self.gradients[value]
             self.gradients[value] = dvalue if so_far is None else so_far + dvalue
+
+
+def infer(network: Network, params: Parameters, state: Tensors, x: Array, unpacked: int = 0) -> Array:
+    """Return the logits as after training; holds no cache, and each value until its last reader is done."""
+    tape = Tape(network, params, state, x, Heap(), training=False, unpacked=unpacked)
+    for node in network.nodes:
+        tape.forward((node,))
+        tape.caches[node.index] = None
+        for value in network.last_read[node.index]:
+            tape.values[value] = None
+    return tape.values[network.nodes[-1].index]
 
 
 def coupled(node: Node) -> CoupledLayer:

@@ -1,10 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from cnnbp.arrays import Arena
-from cnnbp.layers import Conv2d, Dense, Dropout, Flatten, LayerSpec, MaxPool2d, ReLU, Residual
+from cnnbp.layers import Conv2d, Dense, Dropout, Flatten, LayerSpec, MaxPool2d, ReLU, Residual, Tanh
 from cnnbp.network import INPUT, Network
-from cnnbp.tape import Tape
+from cnnbp.tape import Tape, infer
 from tests.random_networks import random_network, run
 
 
@@ -94,3 +96,24 @@ def test_a_relu_that_trades_places_with_a_pool_changes_no_bit_not_even_where_max
 def test_a_relu_that_others_read_as_well_keeps_its_place():
     layers = [ReLU(), Residual(layers=[MaxPool2d(kernel=1)]), MaxPool2d(kernel=2)]
     assert Network((1, 4, 4), layers).late_relus == {}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_inference_gives_the_same_bits_and_lets_go_of_what_nobody_reads_any_more(seed):
+    drawn = random_network(seed)
+    kept, _ = run(drawn, training=False)
+    logits = infer(drawn.network, drawn.params, drawn.state, drawn.x)
+    np.testing.assert_array_equal(logits, kept.values[drawn.network.nodes[-1].index], err_msg=str(drawn))
+
+
+def test_inference_holds_a_handful_of_values_however_deep_the_network():
+    def peak(depth: int) -> int:
+        network = Network((4, 32, 32), [layer for _ in range(depth) for layer in (Conv2d(filters=4, kernel=1), Tanh())])
+        params, x = network.initial_parameters(0), np.zeros((4, 32, 32, 16), np.float32)
+        tracemalloc.start()
+        infer(network, params, {}, x)
+        _, seen = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return seen
+
+    assert peak(20) < 1.2 * peak(4)

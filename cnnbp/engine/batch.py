@@ -9,7 +9,7 @@ from cnnbp.arrays import Array
 from cnnbp.network import Network, Node
 from cnnbp.parameters import Parameters, Tensors
 
-MICRO_BATCH_BYTES = 4 << 20  # what a layer of one micro-batch may read and write: stays in the caches
+MICRO_BATCH_BYTES = 7 << 19  # what the largest value of one micro-batch may take: its neighbours fit the caches, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Inference:
 
 
 def micro_batch_size(network: Network, batch_size: int) -> int:
-    """Return how many images make a micro-batch: a power of two that keeps the widest layer in cache, at most a batch.
+    """Return how many images make a micro-batch: a power of two that keeps its values in cache, at most a batch.
 
     Depends on the network and the batch size alone, never on the machine.
     """
-    widest = max(4 * (sum(map(prod, node.input_shapes)) + prod(node.output_shape)) for node in network.nodes)
+    widest = 4 * max(prod(network.input_shape), *(prod(node.output_shape) for node in network.nodes))
     size = 1
     while size < batch_size and 2 * size * widest <= MICRO_BATCH_BYTES:
         size *= 2

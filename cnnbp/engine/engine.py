@@ -21,7 +21,7 @@ from cnnbp.layers import CoupledLayer
 from cnnbp.losses import Loss
 from cnnbp.network import Network
 from cnnbp.parameters import Parameters, Tensors
-from cnnbp.tape import Tape, coupled
+from cnnbp.tape import coupled, infer
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -53,7 +53,8 @@ class Engine:
     def step(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch], step: int = 0) -> StepResult:
         """Run one training batch forward and backward; `step` keys its random streams.
 
-        Each rank gives its run of the micro-batches, and all get the result of the whole batch.
+        Each rank gives its run of the micro-batches, and all get the result of the whole batch. The next step writes
+        over its gradient.
         """
         division = self._divided(batch)
         passes = [
@@ -73,7 +74,7 @@ class Engine:
             back = partial(Pass.backward, segment=segment, agreed=agreed, meeting=meeting, total=total)
             sums = self._map(back, passes)
         losses, correct = self._gathered([p.outcome for p in passes], division, params)
-        return StepResult(losses, int(correct.sum()), total.total(params), new_state)
+        return StepResult(losses, int(correct.sum()), self.memory.lend_gradient(total.total(params)), new_state)
 
     def infer(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch]) -> Inference:
         """Run images through the network as it is used after training: running statistics, no dropout.
@@ -86,10 +87,7 @@ class Engine:
 
     def _infer(self, params: Parameters, state: Tensors, images: MicroBatch) -> Array:
         """Return the logits and, below them, the losses (K + 1, m)."""
-        arena, unpacked = self.memory.take_arena(), unpacked_multiplications()
-        tape = Tape(self.network, params, state, images.x, arena, training=False, unpacked=unpacked)
-        logits = tape.forward(self.network.nodes).copy()
-        self.memory.return_arena(arena)
+        logits = infer(self.network, params, state, images.x, unpacked_multiplications())
         losses, _ = self.loss.forward(logits, images.labels)
         return np.vstack([logits, losses])
 

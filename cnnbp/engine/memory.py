@@ -10,6 +10,7 @@ class Memory:
     def __init__(self) -> None:
         self._arenas: list[Arena] = []
         self._gradients: list[Parameters] = []
+        self._lent: Parameters | None = None
 
     def take_arena(self) -> Arena:
         """Return an empty arena."""
@@ -30,6 +31,13 @@ class Memory:
             return self._gradients.pop()
         except IndexError:
             return like.layout.empty(like.vector.dtype)
+
+    def lend_gradient(self, gradient: Parameters) -> Parameters:
+        """Hand a gradient out until the next one is lent."""
+        if self._lent is not None:
+            self._gradients.append(self._lent)
+        self._lent = gradient
+        return gradient
 
     def return_gradient(self, gradient: Parameters) -> None:
         """Say that the gradient is not needed any more."""

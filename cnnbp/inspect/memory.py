@@ -55,10 +55,9 @@ def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
         held.added(array)
     with one_blas_thread():  # several take longer to wake than these products take
         tape.forward(network.nodes)
-    return [
-        KeptMemory(ceil(held.added(tape.values[node.index]) / m), ceil(held.added(tape.caches[node.index]) / m))
-        for node in network.nodes
-    ]
+    values = [held.added(tape.values[node.index]) for node in network.nodes]  # first: a cache may be a later value
+    caches = [held.added(tape.caches[node.index]) for node in network.nodes]
+    return [KeptMemory(ceil(value / m), ceil(cache / m)) for value, cache in zip(values, caches, strict=True)]
 
 
 def step_memory(network: Network, loss: Loss, optimizer: Optimizer, batch_size: int, threads: int) -> StepMemory:

@@ -48,9 +48,8 @@ class Window:
     def positions(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return (OH, OW): how many places the window has over an input of the given size; < 1 if it does not fit."""
         (H, W), (kh, kw), (sh, sw), (dh, dw) = size, self.kernel, self.stride, self.dilation
-        vertical = H + sum(self.pad[0]) - dh * (kh - 1) - 1
-        horizontal = W + sum(self.pad[1]) - dw * (kw - 1) - 1
-        return vertical // sh + 1, horizontal // sw + 1
+        (top, bottom), (left, right) = self.pad
+        return (top + H + bottom - dh * (kh - 1) - 1) // sh + 1, (left + W + right - dw * (kw - 1) - 1) // sw + 1
 
     def onnx_attributes(self) -> dict[str, list[int]]:
         """Return the window as ONNX's convolutions and pools spell it."""

@@ -1,6 +1,8 @@
 """Which kernel a convolution runs on: the one place where that is decided, from shapes alone."""
 
 from collections.abc import Callable
+from functools import cache
+from math import prod
 from typing import NamedTuple
 
 from cnnbp.arrays import Array
@@ -19,14 +21,17 @@ class Kernel(NamedTuple):
 ROWS = Kernel("rows", rows.correlate, rows.gradients)
 COLUMNS = Kernel("columns", columns.correlate, columns.gradients)
 
+_FEW_PLACES = 8192  # of the kernel in all windows: so few are copied at once in less time than Python takes for rows
 _LONG_ROW = 64  # numbers: below it a product for each row is too small to be worth its call
 
 
+@cache
 def kernel_for(window: Window, groups: int, output_shape: tuple[int, ...]) -> Kernel:
     """Return the kernel for a convolution with the given window, groups and output (F, OH, OW, M)."""
-    _, _, OW, M = output_shape
+    _, OH, OW, M = output_shape
+    few = OH * OW * M * prod(window.kernel) <= _FEW_PLACES
     moves_by_one = window.stride == window.dilation == (1, 1)
     within = all(max(pad) < k for pad, k in zip(window.pad, window.kernel, strict=True))
-    if moves_by_one and within and groups == 1 and window.kernel != (1, 1) and OW * M >= _LONG_ROW:
+    if not few and moves_by_one and within and groups == 1 and window.kernel != (1, 1) and OW * M >= _LONG_ROW:
         return ROWS
     return COLUMNS

@@ -1,7 +1,7 @@
 """Max pooling by pairs: the fast kernel for 2×2 windows that tile their input.
 
 The maximum of four is two rounds of pairwise maxima. Backward asks each place of the windows in row-major order
-whether it is the maximum; the first that says yes takes the gradient, and the last needs no asking.
+whether it is the maximum; the first that says yes takes the gradient, and the last takes what is left.
 """
 
 import numpy as np
@@ -23,13 +23,11 @@ def maximum(x: Array, y: Array, ctx: Context) -> None:
 def route(x: Array, y: Array, dy: Array, dx: Array) -> None:
     """Write each window's dy to where its maximum is in dx (C, H, W, M), 0 elsewhere."""
     _, OH, OW, _ = y.shape
-    dx[:, 2 * OH :] = 0
-    dx[:, :, 2 * OW :] = 0
-    taken = np.zeros(y.shape, bool)
+    if x.shape[1:3] != (2 * OH, 2 * OW):
+        dx[:, 2 * OH :] = dx[:, :, 2 * OW :] = 0
+    left = dy  # of each window's gradient
     for i, j in ((0, 0), (0, 1), (1, 0)):
         here = (slice(None), slice(i, 2 * OH, 2), slice(j, 2 * OW, 2))
-        hit = x[here] == y
-        np.greater(hit, taken, out=hit)  # hit and not taken
-        np.multiply(dy, hit, out=dx[here])
-        taken |= hit
-    np.multiply(dy, ~taken, out=dx[:, 1 : 2 * OH : 2, 1 : 2 * OW : 2])
+        taken = np.multiply(left, x[here] == y, out=dx[here])
+        left = left - taken  # all or nothing
+    dx[:, 1 : 2 * OH : 2, 1 : 2 * OW : 2] = left

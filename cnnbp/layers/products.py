@@ -37,8 +37,9 @@ def multiply_transposed(a: Array, b: Array, out: Array, ctx: Context) -> None:
     turned = b.swapaxes(-1, -2)
     with ctx.arena.scratch():
         if ctx.unpacked and a.shape[-2] * b.shape[-2] > _TRANSPOSED_RESULTS:
-            turned = ctx.empty(turned.shape, b.dtype)
-            np.copyto(turned, b.swapaxes(-1, -2))
+            near, turned = ctx.empty(b.shape, b.dtype), ctx.empty(turned.shape, b.dtype)
+            np.copyto(near, b)  # side by side: its columns would fall on the same lines of the first-level cache
+            np.copyto(turned, near.swapaxes(-1, -2))
         multiply(a, turned, out, ctx)
 
 
