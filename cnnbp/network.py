@@ -88,6 +88,11 @@ class Network:
         }
 
     @cached_property
+    def postponed(self) -> frozenset[int]:
+        """The indices of the ReLUs that are done late."""
+        return frozenset(relu.index for relu in self.late_relus.values())
+
+    @cached_property
     def last_read(self) -> tuple[tuple[int, ...], ...]:
         """For each node the values that nobody reads after it."""
         last = {value: readers[-1].index for value, readers in self.readers.items() if readers}
@@ -119,7 +124,7 @@ class Network:
     def with_layer(self, index: int, layer: Layer) -> "Network":
         """Return the network with another layer in a node's place: of the same shapes, parameters and name."""
         twin = copy(self)
-        derived = {"readers", "reusable_values", "late_relus", "last_read"}
+        derived = {"readers", "reusable_values", "late_relus", "postponed", "last_read"}
         twin.__dict__ = {name: value for name, value in vars(self).items() if name not in derived}
         twin.nodes = tuple(replace(node, layer=layer) if node.index == index else node for node in self.nodes)
         return twin

@@ -39,7 +39,7 @@ class Tape:
         self._contexts: list[Context | None] = [None] * count
         self.values[INPUT] = x
         self.late_relus = {} if keep_everything else network.late_relus  # by the index of the pool
-        self._postponed = {relu.index for relu in self.late_relus.values()}
+        self._postponed = frozenset[int]() if keep_everything else network.postponed
 
     def context(self, node: Node, *, backward: bool = False) -> Context:
         """Return what the node's layer may know."""

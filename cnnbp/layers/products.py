@@ -35,12 +35,14 @@ def multiply(a: Array, b: Array, out: Array, ctx: Context) -> None:
 def multiply_transposed(a: Array, b: Array, out: Array, ctx: Context) -> None:
     """Write a·bᵀ to `out`: a (S, F, K), b (S, N, K), out (S, F, N), or the same without S."""
     turned = b.swapaxes(-1, -2)
-    with ctx.arena.scratch():
-        if ctx.unpacked and a.shape[-2] * b.shape[-2] > _TRANSPOSED_RESULTS:
-            near, turned = ctx.empty(b.shape, b.dtype), ctx.empty(turned.shape, b.dtype)
-            np.copyto(near, b)  # side by side: its columns would fall on the same lines of the first-level cache
-            np.copyto(turned, near.swapaxes(-1, -2))
+    if not ctx.unpacked or a.shape[-2] * b.shape[-2] <= _TRANSPOSED_RESULTS:
         multiply(a, turned, out, ctx)
+        return
+    with ctx.arena.scratch():
+        near, far = ctx.empty(b.shape, b.dtype), ctx.empty(turned.shape, b.dtype)
+        np.copyto(near, b)  # side by side: its columns would fall on the same lines of the first-level cache
+        np.copyto(far, near.swapaxes(-1, -2))
+        multiply(a, far, out, ctx)
 
 
 def channel_sums(x: Array) -> Array:
