@@ -1,38 +1,49 @@
-"""Ctrl-C while a run is under way: the first one asks to stop, the second one stops."""
+"""Ctrl-C, or a request to end, while a run is under way: the first one asks to stop, the second one stops."""
 
 import os
 import signal
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 from cnnbp.engine.ranks import ALONE, Ranks
 
 _STDERR = 2
-_MESSAGE = b"\ninterrupted: finishing this batch and saving; Ctrl-C again quits at once\n"
+_MESSAGES = {
+    signal.SIGINT: b"\ninterrupted: finishing this batch and saving; Ctrl-C again quits at once\n",
+    signal.SIGTERM: b"\nasked to end: finishing this batch and saving; a second signal quits at once\n",
+}
 
 
 class Interruption:
-    """A context in which the first SIGINT only sets `requested`, and says so at once.
+    """A context in which the first SIGINT or SIGTERM only sets `requested`, and says so at once.
 
+    The second one does what it always did. A signal that was ignored before stays ignored.
     Of several ranks only the first says so, and what quits at once is mpiexec.
     """
 
     def __init__(self, ranks: Ranks = ALONE) -> None:
         self.requested = False
         self._ranks = ranks
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._first)
+        for number in _MESSAGES:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._first)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _first(self, number: int, frame: FrameType | None) -> None:
         if self._ranks.size == 1:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._restore()
         if self._ranks.rank == 0 and not self.requested:
-            os.write(_STDERR, _MESSAGE)  # not through a stream, which may be in the middle of a write
+            os.write(_STDERR, _MESSAGES[signal.Signals(number)])  # not through a stream, which may be in mid-write
         self.requested = True

@@ -69,7 +69,7 @@ def _train(
     options: TrainOptions,
 ) -> None:
     common = options.common
-    given = [name for name, value in _modes(resume, dry_run, overfit, lr_find).items() if value]
+    given = [name for name, value in _modes(resume, dry_run, overfit, lr_find, options.run).items() if value]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)} do not go together")
     if resume:
@@ -90,5 +90,7 @@ def _train(
         train_run.begin(settings, Path(config).stem, options, screen)
 
 
-def _modes(resume: Path | None, dry_run: bool, overfit: int | None, lr_find: bool) -> dict[str, object]:
-    return {"--resume": resume, "--dry-run": dry_run, "--overfit": overfit, "--lr-find": lr_find}
+def _modes(
+    resume: Path | None, dry_run: bool, overfit: int | None, lr_find: bool, run: Path | None
+) -> dict[str, object]:
+    return {"--resume": resume, "--dry-run": dry_run, "--overfit": overfit, "--lr-find": lr_find, "--run": run}

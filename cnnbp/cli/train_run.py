@@ -1,8 +1,9 @@
 """Runs: a new one, or one that goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -12,7 +13,7 @@ from cnnbp.cli.interruption import Interruption
 from cnnbp.cli.train_parts import Screen, TrainOptions, load, show_start
 from cnnbp.cli.verbs import INTERRUPTED
 from cnnbp.config import Config, load_config
-from cnnbp.errors import Diverged
+from cnnbp.errors import CheckpointError, Diverged
 from cnnbp.report.document import write_json
 from cnnbp.report.epochs import EpochRows
 from cnnbp.report.pictures import save_pictures
@@ -20,13 +21,14 @@ from cnnbp.report.progress import Bar, progress_bar
 from cnnbp.report.train import draw_finished, draw_gradients, draw_result, draw_resumed, draw_summary
 from cnnbp.training import loop, recorder
 from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
+from cnnbp.training.claim import claimed, new_run_directory, refuse_used
 from cnnbp.training.concerns import Concern
 from cnnbp.training.divergence import TrainingDiverged
 from cnnbp.training.job import Job
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.measure import Measurement
 from cnnbp.training.recorder import Follower, Recorder
-from cnnbp.training.resume import adapted_state, refuse_changes, refuse_other_images
+from cnnbp.training.resume import adapted_state, newest_checkpoint, refuse_changes, refuse_other_images
 from cnnbp.training.run_directory import RunDirectory, existing_run_directory
 from cnnbp.training.sharing import share_checkpoint, share_config
 from cnnbp.training.state import TrainingState
@@ -37,34 +39,47 @@ _DIVERGED = "diverged.json"
 
 def begin(config: Config, name: str, options: TrainOptions, screen: Screen) -> None:
     """Train from the first step, into a run directory of its own."""
+    leads = options.ranks.rank == 0
+    if leads and options.run:
+        refuse_used(options.run)
     job = load(config, options, screen)
     with job.engine:
         state = TrainingState.initial(config)
         show_start(job, state, screen)
-        leads = options.ranks.rank == 0
-        _train(recorder.start(job, options.run, name) if leads else Follower(job, state), options, screen)
+        if not leads:
+            _train(partial(Follower, job, state), options, screen)
+            return
+        with new_run_directory(options.run, name) as directory:
+            _train(partial(recorder.start, job, directory), options, screen)
 
 
 def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOptions) -> None:
-    """Train on from where a run stopped; a finished run is left as it is."""
-    screen = Screen.of(options.common)
+    """Train on from where a run stopped, or from one of its checkpoints; a finished run is left as it is."""
     if options.ranks.rank:
-        _follow(options, screen)
+        _follow(options, Screen.of(options.common))
         return
-    directory = existing_run_directory(run)
-    checkpoint = load_checkpoint(directory.last)
+    with claimed(existing_run_directory(run)) as directory:
+        checkpoint = load_checkpoint(run) if run.is_file() else newest_checkpoint(directory)
+        _go_on(checkpoint, directory, data, overrides, options)
+
+
+def _go_on(
+    checkpoint: Checkpoint, directory: RunDirectory, data: Path | None, overrides: list[str], options: TrainOptions
+) -> None:
+    screen = Screen.of(options.common)
     config = load_config(directory.config, [*overrides, *_seed(options)])
     config = config if data is None else config.with_data(data)
     if not options.allow_changes:
         refuse_changes(checkpoint.config, config)
     history = checkpoint.state.history
     summary = directory.finished_summary(len(history)) if loop.is_over(config.train, history) else None
-    if not options.ranks.any(summary is not None):
-        _go_on(checkpoint, directory, config, options, screen)
+    options.ranks.any(summary is not None)  # what the others wait for
+    if summary is None:
+        _train_on(checkpoint, directory, config, options, screen)
     elif options.common.json:
         write_json(summary)
     else:
-        draw_finished(directory.path, len(history), screen.results)
+        draw_finished(directory.path, len(history), summary["status"], screen.results)
 
 
 def _follow(options: TrainOptions, screen: Screen) -> None:
@@ -73,10 +88,10 @@ def _follow(options: TrainOptions, screen: Screen) -> None:
         checkpoint, config = share_checkpoint(None, options.ranks), share_config(None, options.ranks)
         job = load(config, options, screen)
         with job.engine:
-            _train(Follower(job, adapted_state(checkpoint, job)), options, screen)
+            _train(partial(Follower, job, adapted_state(checkpoint, job)), options, screen)
 
 
-def _go_on(
+def _train_on(
     checkpoint: Checkpoint, directory: RunDirectory, config: Config, options: TrainOptions, screen: Screen
 ) -> None:
     checkpoint, config = share_checkpoint(checkpoint, options.ranks), share_config(config, options.ranks)
@@ -86,34 +101,43 @@ def _go_on(
     state = adapted_state(checkpoint, job)
     draw_resumed(checkpoint.config, job, state, screen.results)
     with job.engine:
-        _train(recorder.resume(job, directory, state), options, screen)
+        _train(partial(recorder.resume, job, directory, state), options, screen)
 
 
 def _seed(options: TrainOptions) -> list[str]:
     return [] if options.common.seed is None else [f"seed={options.common.seed}"]
 
 
-def _train(recorder: Recorder | Follower, options: TrainOptions, screen: Screen) -> None:
+def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions, screen: Screen) -> None:
     """Train to the end, or until Ctrl-C; then write and show what came of it."""
     started = perf_counter()
+    with progress_bar(screen.notes) as bar, Interruption(options.ranks) as interruption:
+        recorder = begin()
+        concerns = _steps(recorder, options, screen, bar, interruption)
+        recorder.save()
+    seconds = perf_counter() - started
+    if isinstance(recorder, Follower):
+        _follow_to_the_end(recorder, screen)
+    elif loop.is_over(recorder.job.config.train, recorder.state.history):
+        _finish(recorder, seconds, concerns, options, screen)
+    else:
+        _stop(recorder, seconds, concerns, options, screen)
+
+
+def _steps(
+    recorder: Recorder | Follower, options: TrainOptions, screen: Screen, bar: Bar, interruption: Interruption
+) -> list[Concern]:
+    """Train and show it, to the end or until somebody asks for it; return what looked wrong."""
     job, state = recorder.job, recorder.state
-    with progress_bar(screen.notes) as bar, Interruption(options.ranks) as interruption, _explained(recorder):
-        rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, screen.notes, bar)
+    rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, screen.notes, bar)
+    with _explained(recorder):
         for event in recorder.watch(loop.train(job, state)):
             rows.show(event)
             if isinstance(event, EpochEvent) and options.grads and event.metrics.epoch % options.grads == 0:
                 _show_gradients(recorder, bar, screen)
             if options.ranks.any(interruption.requested):
                 break
-        recorder.save()
-    seconds = perf_counter() - started
-    concerns = list(rows.concerns.values())
-    if isinstance(recorder, Follower):
-        _follow_to_the_end(recorder, screen)
-    elif loop.is_over(job.config.train, state.history):
-        _finish(recorder, seconds, concerns, options, screen)
-    else:
-        _stop(recorder, seconds, concerns, options, screen)
+    return list(rows.concerns.values())
 
 
 def _follow_to_the_end(follower: Follower, screen: Screen) -> None:
@@ -140,9 +164,12 @@ def _explained(recorder: Recorder | Follower) -> Iterator[None]:
         if isinstance(recorder, Follower):
             raise
         directory = recorder.directory
-        directory.write_json(_DIVERGED, asdict(error.divergence))
-        where = f"all files of the batch: {directory.path / _DIVERGED}\n  last good checkpoint: {directory.last}"
-        raise Diverged(f"{error}\n  {where}") from error
+        try:
+            directory.write_json(_DIVERGED, asdict(error.divergence))
+            files = f"all files of the batch: {directory.path / _DIVERGED}"
+        except CheckpointError as failure:  # a full disk must not hide what is worse
+            files = str(failure)
+        raise Diverged(f"{error}\n  {files}\n  last good checkpoint: {directory.last}") from error
 
 
 def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions, screen: Screen) -> None:

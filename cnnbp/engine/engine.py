@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.engine.batch import Inference, MicroBatch, StepResult
-from cnnbp.engine.machine import one_blas_thread, unpacked_multiplications
+from cnnbp.engine.machine import OVERFLOWING, one_blas_thread, unpacked_multiplications
 from cnnbp.engine.memory import Memory
 from cnnbp.engine.passes import Pass, Segment
 from cnnbp.engine.ranks import ALONE, Ranks
@@ -85,6 +85,7 @@ class Engine:
         table = self._gathered(results, self._divided(batch), params)
         return Inference(table[:-1], table[-1])
 
+    @OVERFLOWING
     def _infer(self, params: Parameters, state: Tensors, images: MicroBatch) -> Array:
         """Return the logits and, below them, the losses (K + 1, m)."""
         logits = infer(self.network, params, state, images.x, unpacked_multiplications())

@@ -4,7 +4,10 @@ import os
 from contextlib import AbstractContextManager
 from functools import cache
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
+
+OVERFLOWING = np.errstate(over="ignore", invalid="ignore")  # no warnings: who asked looks at the numbers
 
 _WITHOUT_PACKING = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # OpenBLAS kernels for AVX-512
 

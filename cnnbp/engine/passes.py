@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.engine.batch import MicroBatch
-from cnnbp.engine.machine import unpacked_multiplications
+from cnnbp.engine.machine import OVERFLOWING, unpacked_multiplications
 from cnnbp.engine.memory import Memory
 from cnnbp.engine.tree import GradientSum
 from cnnbp.losses import Loss
@@ -51,11 +51,13 @@ class Pass:
         """∂L/∂θ of these images; made when backward begins."""
         return self.memory.take_gradient(self.params)
 
+    @OVERFLOWING
     def forward(self, segment: Segment, agreed: Array | None, meeting: Node) -> Array:
         """Run a segment; return the share of the statistics that the meeting point behind it needs."""
         self._run(segment, agreed)
         return self.tape.statistics(meeting)
 
+    @OVERFLOWING
     def turn(self, segment: Segment, agreed: Array | None, size: int, total: GradientSum) -> Array:
         """Run the last segment, the loss, and the segment back; `size` is the whole batch's M."""
         logits = self._run(segment, agreed)
@@ -64,6 +66,7 @@ class Pass:
         self.tape.gradients[segment[-1].index] = self.loss.backward(cache, size)
         return self._unwind(segment, total)
 
+    @OVERFLOWING
     def backward(self, segment: Segment, agreed: Array, meeting: Node, total: GradientSum) -> Array:
         """Run a segment back, once the sums of the meeting point behind it are known."""
         self.tape.apply_gradient(meeting, agreed)

@@ -23,7 +23,7 @@ from cnnbp.training.gradients import TensorStep
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.state import TrainingState
-from cnnbp.training.summary import Summary
+from cnnbp.training.summary import Status, Summary
 
 _FAR_OFF = 1.5  # times the loss of equal probabilities
 _MANY_CLASSES = 12
@@ -74,10 +74,13 @@ def draw_resumed(before: Config, job: Job, state: TrainingState, console: Consol
         console.print(f"the cosine is stretched: it ends at epoch {epochs} instead of {before.train.epochs}")
 
 
-def draw_finished(run: Path, epochs: int, console: Console) -> None:
+def draw_finished(run: Path, epochs: int, status: Status, console: Console) -> None:
     """Say that there is nothing left to do."""
-    console.print(f"{printable(str(run))} is finished: all {epochs} epochs are done, nothing was changed")
-    console.print("train.epochs=N after it trains on", style="dim")
+    early = status == "stopped early"
+    end = f"it stopped early after epoch {epochs}" if early else f"all {epochs} epochs are done"
+    console.print(f"{printable(str(run))} is finished: {end}, nothing was changed")
+    more = "train.early_stopping.patience=N and --allow-changes" if early else "train.epochs=N"
+    console.print(f"{more} after it trains on", style="dim")
 
 
 def draw_gradients(steps: Sequence[TensorStep], network: Network, console: Console, title: str) -> None:

@@ -24,6 +24,7 @@ class DeadChannels:
     images: int
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def dead_channels(job: Job, state: TrainingState, batch: Batch) -> tuple[DeadChannels, ...]:
     """Run a batch as after training, and count each ReLU's dead channels; all ranks do their part of it."""
     nodes = [node for node in job.config.network.nodes if isinstance(node.layer, ReLU)]

@@ -7,7 +7,7 @@ checksum of all others. `np.load` reads the files too.
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from math import prod
 from pathlib import Path
@@ -39,11 +39,11 @@ def write_archive(path: Path, arrays: Mapping[str, Array]) -> None:
 
 def _write_member(archive: zipfile.ZipFile, name: str, array: Array, checksum: blake2b) -> None:
     header = io.BytesIO()
-    array = np.ascontiguousarray(array)
+    array = np.asarray(array, order="C")
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
     checksum.update(name.encode())
     with archive.open(_member(name), "w", force_zip64=array.nbytes >= zipfile.ZIP64_LIMIT // 2) as member:
-        for part in (header.getvalue(), array.data):
+        for part in (header.getvalue(), array.reshape(-1).data):
             checksum.update(part)
             member.write(part)
 
@@ -63,11 +63,11 @@ class ArchiveReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._refusing():
-            self._archive = zipfile.ZipFile(path)
-        with self._refusing():
+        with self._refusing(), ExitStack() as stack:
+            self._archive = stack.enter_context(zipfile.ZipFile(path))
             self._members = {info.filename: info for info in self._archive.infolist()}
             self._verify()
+            stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -104,6 +104,8 @@ class ArchiveReader:
 
     def _verify(self) -> None:
         checksum = blake2b(digest_size=_DIGEST_BYTES)
+        if sum(info.file_size for info in self._members.values()) > self.path.stat().st_size:
+            raise ValueError("its members claim more bytes than the file has")
         for name, info in self._members.items():
             if info.compress_type != zipfile.ZIP_STORED:
                 raise ValueError(f"{name} is compressed")

@@ -40,7 +40,8 @@ def concerns(
     """Yield what looks wrong. `weights` are the tensors that multiply; `rate_factor` is the schedule's."""
     for relu in dead:
         if relu.dead >= DEAD_SHARE * relu.channels:
-            reason = f"{relu.dead} of {relu.channels} channels are 0 for all {relu.images} images of the last batch"
+            share = f"{relu.dead} of {relu.channels} channels"
+            reason = f"{share} are 0 for all {relu.images} images of the last whole batch"
             yield Concern("dead ReLU", relu.layer, metrics.epoch, reason)
     yield from _gradient_concerns(metrics.epoch, weights)
     if rate_factor > _FACTORS:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +26,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         beside.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # on a read-only disk there is none, and even so this fails
+            beside.unlink()
         raise CheckpointError(f"cannot write {str(path)!r}: {error.strerror}") from error
 
 

@@ -13,7 +13,7 @@ from cnnbp.data.normalize import Normalization
 from cnnbp.engine import Engine, micro_batch_size
 from cnnbp.engine.ranks import ALONE, Ranks
 from cnnbp.training.datasets import Datasets, Subset, normalization
-from cnnbp.training.measure import Measurement, measured, measuring
+from cnnbp.training.measure import Measurement, inference_batches, measured, measuring
 from cnnbp.training.state import TrainingState
 
 
@@ -94,6 +94,10 @@ class Job:
             threads=self.engine.threads,
             ranks=self.engine.ranks,
         )
+
+    def inference_batches(self, subset: Subset) -> Iterator[Batch]:
+        """Yield some images in batches, not augmented."""
+        return inference_batches(self.engine, subset, self.normalization, self.batch_size, np.float32)
 
     def measuring(self, state: TrainingState, subset: Subset) -> Generator[int, None, Measurement]:
         """Run images through the network of a state; yields how many are done and returns the measurement."""

@@ -6,10 +6,10 @@ from math import isfinite
 from time import perf_counter
 
 from cnnbp.config import TrainConfig
-from cnnbp.errors import Diverged
 from cnnbp.training.activity import DeadChannels, dead_channels
 from cnnbp.training.agreement import require_same
 from cnnbp.training.concerns import Concern, concerns
+from cnnbp.training.divergence import diagnose_validation
 from cnnbp.training.gradients import TensorStep, total_update_ratio
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
@@ -55,7 +55,7 @@ def train(job: Job, state: TrainingState) -> Iterator[Event]:
     """Train until the last epoch, or until early stopping says so, going on from wherever `state` stands.
 
     `state` is moved in place. It is whole at every event: a copy taken there, or written to disk, can be trained on
-    to the same bits. Raises Diverged when a loss or gradient is not finite; the state is then that before the step.
+    to the same bits. Raises TrainingDiverged where a loss, a gradient or a parameter is no longer finite.
     """
     while not is_over(job.config.train, state.history):
         started = perf_counter()
@@ -84,15 +84,16 @@ def learning_rate(job: Job, step: int, losses: Sequence[float]) -> float:
 
 
 def _steps(job: Job, state: TrainingState) -> Generator[Event, None, tuple[int, tuple[DeadChannels, ...]]]:
-    """Take the steps that are left of the epoch; return how many images they had, and what is dead at the end."""
+    """Take the steps left in the epoch; return how many images they had, and what is dead in its last whole batch."""
     images = 0
     dead: tuple[DeadChannels, ...] = ()
     losses = monitored_losses(state.history)
+    last_whole = max(len(job.datasets.train) // job.batch_size, 1)
     for batch in job.batches(state.epoch, state.sums.steps):
         is_last = state.sums.steps + 1 == job.steps_per_epoch
         loss = take_step(job, state, batch, learning_rate(job, state.step, losses), watched=is_last)
         images += len(batch.indices)
-        if is_last:
+        if state.sums.steps == last_whole:
             dead = dead_channels(job, state, batch)
         yield StepEvent(state.epoch + 1, len(batch.indices), state.sums.images, loss)
     return images, dead
@@ -114,9 +115,7 @@ def _close_epoch(job: Job, state: TrainingState, validation: Measurement | None)
     sums, epoch = state.sums, state.epoch + 1
     require_same(f"parameters after epoch {epoch}", state.parameters.vector.data, job.engine.ranks)
     if validation and not isfinite(validation.loss):
-        raise Diverged(
-            f"epoch {epoch}: the validation loss is {validation.loss}, though every training loss was finite"
-        )
+        raise diagnose_validation(job, state, validation)
     state.history.append(
         EpochMetrics(
             epoch=epoch,

@@ -39,13 +39,18 @@ class RateTest:
 
 
 def range_test(job: Job, state: TrainingState) -> Iterator[RatePoint]:
-    """Train `state` at rates that rise evenly on a logarithmic scale; ends early when the loss explodes."""
+    """Train `state` at rates that rise evenly on a logarithmic scale; ends early when the loss explodes.
+
+    Raises TrainingDiverged where the very first step cannot be taken.
+    """
     average, best = 0.0, float("inf")
     for step, batch in zip(range(STEPS), _endless(job), strict=False):
         lr = _LOWEST * (_HIGHEST / _LOWEST) ** (step / (STEPS - 1))
         try:
             loss = take_step(job, state, batch, lr)
         except TrainingDiverged:
+            if not step:  # no rate is to blame
+                raise
             return
         average = _MEMORY * average + (1 - _MEMORY) * loss
         smoothed = average / (1 - _MEMORY ** (step + 1))

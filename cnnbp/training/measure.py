@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cnnbp.arrays import Array
 from cnnbp.data.batches import Batch, batches
@@ -67,7 +68,7 @@ def measuring(
     """Run the images through the network; yields how many are done and returns the measurement."""
     results: list[Inference] = []
     done = 0
-    for batch in _batches(engine, parameters, subset, normalization, batch_size):
+    for batch in inference_batches(engine, subset, normalization, batch_size, parameters.vector.dtype):
         results.append(engine.infer(parameters, running_statistics, batch.micro_batches))
         done += len(batch.indices)
         yield done
@@ -85,16 +86,17 @@ def measured(measuring: Generator[int, None, Measurement], progress: Callable[[i
             return end.value
 
 
-def _batches(
-    engine: Engine, parameters: Parameters, subset: Subset, normalization: Normalization, batch_size: int
+def inference_batches(
+    engine: Engine, subset: Subset, normalization: Normalization, batch_size: int, dtype: DTypeLike
 ) -> Iterator[Batch]:
+    """Yield the images in their own order, as they are."""
     return batches(
         subset.images,
         subset.indices,
         batch_size,
         micro_batch_size(engine.network, batch_size),
         normalization,
-        parameters.vector.dtype,
+        dtype,
         threads=engine.threads,
         ranks=engine.ranks,
     )

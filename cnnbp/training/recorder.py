@@ -1,7 +1,6 @@
 """Keeping a run directory up to date while training goes on."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from time import monotonic
 
 from cnnbp.training.checkpoint import Checkpoint, save_checkpoint
@@ -9,18 +8,14 @@ from cnnbp.training.environment import describe_environment
 from cnnbp.training.job import Job
 from cnnbp.training.loop import EpochEvent, Event
 from cnnbp.training.metrics import best_epoch
-from cnnbp.training.run_directory import RunDirectory, new_run_directory
+from cnnbp.training.run_directory import RunDirectory
 from cnnbp.training.state import TrainingState
 
 _BETWEEN_EPOCHS = 1.0  # seconds: short epochs share a checkpoint
 
 
-def start(job: Job, wanted: Path | None, name: str) -> "Recorder":
-    """Make a run directory for a new run. Its config.yaml is written last: where it is, all is.
-
-    Raises ConfigError where `wanted` holds something already, CheckpointError where writing fails.
-    """
-    directory = new_run_directory(wanted, name)
+def start(job: Job, directory: RunDirectory) -> "Recorder":
+    """Begin a new run. Its config.yaml is written last: where it is, all is. Raises CheckpointError."""
     recorder = Recorder(job, TrainingState.initial(job.config), directory)
     directory.write_split(job.datasets)
     directory.metrics.start_from([])
@@ -30,11 +25,11 @@ def start(job: Job, wanted: Path | None, name: str) -> "Recorder":
 
 
 def resume(job: Job, directory: RunDirectory, state: TrainingState) -> "Recorder":
-    """Go on in a run directory from a state of its `last` checkpoint."""
+    """Go on in a run directory from a state of it. Its config.yaml is written before what was made with it."""
     recorder = Recorder(job, state, directory)
+    recorder.write_settings()
     directory.metrics.start_from(state.history)
     recorder.save()
-    recorder.write_settings()
     return recorder
 
 

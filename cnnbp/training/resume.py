@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cnnbp.config import Config
-from cnnbp.errors import ConfigError, DataError
-from cnnbp.training.checkpoint import Checkpoint, without_data_path
+from cnnbp.errors import CheckpointError, ConfigError, DataError
+from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, without_data_path
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.job import Job
 from cnnbp.training.run_directory import RunDirectory
@@ -30,6 +30,24 @@ class Change:
 
     def __str__(self) -> str:
         return f"{self.key}: {self.before} → {self.after}"
+
+
+def newest_checkpoint(run: RunDirectory) -> Checkpoint:
+    """Return `last`, or `best` where the process ended after writing it and before the `last` that knows of it.
+
+    Raises CheckpointError for a damaged one, with what can be done.
+    """
+    last, best = _readable(run.last), _readable(run.best)
+    if isinstance(last, CheckpointError):
+        way_out = "" if isinstance(best, CheckpointError) else _from_best(run, best)
+        raise CheckpointError(f"{last}{way_out}") from last
+    if isinstance(best, Checkpoint):
+        return max(last, best, key=lambda checkpoint: checkpoint.state.step)
+    if last.state.history:
+        raise CheckpointError(
+            f"{best}\n  {str(run.last)!r} is whole: copied to {run.best.name}, it counts as the best so far"
+        ) from best
+    return last
 
 
 def changed_keys(before: Config, after: Config) -> list[Change]:
@@ -78,6 +96,17 @@ def adapted_state(checkpoint: Checkpoint, job: Job) -> TrainingState:
     return state
 
 
+def _readable(path: Path) -> Checkpoint | CheckpointError:
+    try:
+        return load_checkpoint(path)
+    except CheckpointError as error:
+        return error
+
+
+def _from_best(run: RunDirectory, best: Checkpoint) -> str:
+    return f"\n  the best one is whole: --resume {run.best} goes on after epoch {best.state.epoch}"
+
+
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each value of nested mappings and lists with its dotted key."""
     if isinstance(value, Mapping):
@@ -97,13 +126,12 @@ def _more_epochs(change: Change) -> bool:
 def _difference(split_file: Path, datasets: Datasets) -> str:
     """Say how the files differ from those that the run has written down."""
     with split_file.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        before = {(row[0], row[2]) for row in islice(csv.reader(file), 1, None) if row[2] != "test"}
-    splits = (datasets.train, datasets.validation)
-    now = {(name, subset.name) for subset in splits for name in subset.names}
-    gone, new = (sorted(name for name, _ in names) for names in (before - now, now - before))
+        before = {row[0]: row[2] for row in islice(csv.reader(file), 1, None) if row[2] != "test"}
+    now = {name: subset.name for subset in (datasets.train, datasets.validation) for name in subset.names}
+    gone, new = before.keys() - now.keys(), now.keys() - before.keys()
+    moved = {name for name in before.keys() & now.keys() if before[name] != now[name]}  # as others come and go
+    told = (("gone", gone), ("new", new)) if gone or new else (("in another split", moved),)
     parts = [
-        f"{len(names)} {what}, as {', '.join(map(repr, names[:_EXAMPLES]))}"
-        for what, names in (("gone", gone), ("new", new))
-        if names
+        f"{len(names)} {what}, as {', '.join(map(repr, sorted(names)[:_EXAMPLES]))}" for what, names in told if names
     ]
     return " and ".join(parts) or "the pixels of some changed"

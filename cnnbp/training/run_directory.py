@@ -4,24 +4,23 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import chain, count
+from itertools import chain
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from cnnbp.arrays import Array
 from cnnbp.config import Config, dump_config
-from cnnbp.errors import CheckpointError, ConfigError
+from cnnbp.errors import CheckpointError
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.environment import Environment
-from cnnbp.training.files import PARTIAL, write_text, written_whole
+from cnnbp.training.files import write_text, written_whole
 from cnnbp.training.metrics_log import MetricsLog
 from cnnbp.training.summary import Summary
 
 _SUMMARY = "summary.json"
-_CHECKPOINTS = "checkpoints"
-_STARTED_WITH = {_CHECKPOINTS, "split.csv", "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,12 @@ class RunDirectory:
     @property
     def last(self) -> Path:
         """The newest checkpoint."""
-        return self.path / _CHECKPOINTS / "last.npz"
+        return self.path / CHECKPOINTS / "last.npz"
 
     @property
     def best(self) -> Path:
         """The checkpoint of the best epoch."""
-        return self.path / _CHECKPOINTS / "best.npz"
+        return self.path / CHECKPOINTS / "best.npz"
 
     @property
     def metrics(self) -> MetricsLog:
@@ -55,8 +54,8 @@ class RunDirectory:
         write_text(self.config, dump_config(config))
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a small file for other programs."""
-        write_text(self.path / name, json.dumps(content, indent=2) + "\n")
+        """Write a small file for other programs; NaN and infinities are null, for JSON has none."""
+        write_text(self.path / name, json.dumps(_without_nan(content), indent=2) + "\n")
 
     def write_summary(self, summary: Summary) -> None:
         """Write summary.json."""
@@ -95,19 +94,6 @@ class RunDirectory:
             text.detach()
 
 
-def new_run_directory(wanted: Path | None, name: str) -> RunDirectory:
-    """Make `wanted`, or the first of runs/NAME, runs/NAME-2, … that is free.
-
-    Raises ConfigError where `wanted` holds something already, CheckpointError where it cannot be made.
-    """
-    try:
-        path = _first_free(Path("runs") / name) if wanted is None else _made(wanted)
-        (path / _CHECKPOINTS).mkdir(exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"cannot make the run directory {error.filename!r}: {error.strerror}") from error
-    return RunDirectory(path)
-
-
 def existing_run_directory(path: Path) -> RunDirectory:
     """Return the run directory at `path`, or the one around a checkpoint file. Raises CheckpointError."""
     run = (run_directory_around(path) if path.is_file() else None) or RunDirectory(path)
@@ -119,23 +105,15 @@ def existing_run_directory(path: Path) -> RunDirectory:
 def run_directory_around(checkpoint: Path) -> RunDirectory | None:
     """Return the run directory that a checkpoint file lies in, if it lies in one."""
     run = RunDirectory(checkpoint.parent.parent)
-    return run if checkpoint.parent.name == _CHECKPOINTS and run.config.is_file() else None
+    return run if checkpoint.parent.name == CHECKPOINTS and run.config.is_file() else None
 
 
-def _first_free(first: Path) -> Path:
-    first.parent.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
-        path = first if number == 1 else first.with_name(f"{first.name}-{number}")
-        with suppress(FileExistsError):
-            path.mkdir()
-            return path
-    raise AssertionError("numbers do not end")
-
-
-def _made(path: Path) -> Path:
-    """Make a folder, or take one that is empty or was given up before its config.yaml, the last file of a start."""
-    path.mkdir(parents=True, exist_ok=True)
-    names = {entry.name.removesuffix(PARTIAL) for entry in path.iterdir()}
-    if RunDirectory(path).config.exists() or not names <= _STARTED_WITH:
-        raise ConfigError(f"{str(path)!r} is there already: choose another --run, or go on with --resume {path}")
-    return path
+def _without_nan(value: Any) -> Any:
+    match value:
+        case float():
+            return value if isfinite(value) else None
+        case Mapping():
+            return {key: _without_nan(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_without_nan(inner) for inner in value]
+    return value

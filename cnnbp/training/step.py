@@ -7,7 +7,7 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.data.batches import Batch
 from cnnbp.engine import StepResult
-from cnnbp.training.divergence import TrainingDiverged, diagnose
+from cnnbp.training.divergence import diagnose
 from cnnbp.training.gradients import tensor_steps
 from cnnbp.training.job import Job
 from cnnbp.training.state import TrainingState
@@ -16,17 +16,18 @@ from cnnbp.training.state import TrainingState
 def take_step(job: Job, state: TrainingState, batch: Batch, lr: float, *, watched: bool = False) -> float:
     """Move `state` one step at the rate `lr`; return the batch's mean loss. A watched step goes to `last_step`.
 
-    Raises TrainingDiverged, with the state as it was, for a loss or gradient that is not finite.
+    Raises TrainingDiverged for a loss, a gradient or a new parameter that is not finite; `state` is then of no use.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # looked for below
         result = job.engine.step(state.parameters, state.running_statistics, batch.micro_batches, state.step)
         gradient = result.gradient.vector
         norm = sqrt(float(np.dot(gradient, gradient)))
-    loss = result.loss
-    if not isfinite(loss) or not isfinite(norm):
-        raise TrainingDiverged(diagnose(job, state, batch, loss=loss, gradient_norm=norm, lr=lr))
-    before = state.parameters.copy() if watched else None
-    _update(job, state, gradient, norm, lr)
+        loss = result.loss
+        before = state.parameters.copy() if watched else None
+        if isfinite(loss) and isfinite(norm):
+            _update(job, state, gradient, norm, lr)
+    if not (isfinite(loss) and isfinite(norm) and np.isfinite(state.parameters.vector).all()):
+        raise diagnose(job, state, batch, loss=loss, gradient_norm=norm, lr=lr)
     if before:
         state.last_step = tensor_steps(before, state.parameters, result.gradient)
     _count(state, result, len(batch.indices), loss, norm)

@@ -1,0 +1,98 @@
+"""Ctrl-C and its like, sent to a real process."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from cnnbp.cli.interruption import Interruption
+from cnnbp.training.checkpoint import load_checkpoint
+from tests.training.runs import EVERYTHING, fingerprint, start, train, write_job
+
+SLOW = """\
+input: {channels: 1, height: 64, width: 64}
+data: {path: images}
+layers:
+  [{conv2d: {filters: 64, kernel: 9}}, relu, {conv2d: {filters: 64, kernel: 9}}, relu, flatten, {dense: {units: 3}}]
+loss: cross_entropy
+train: {batch_size: 64, epochs: 9}
+"""
+
+
+def wait_for(happened, process):
+    while not happened():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+
+
+def interrupted(config, run, *numbers, cwd):
+    """Train until an epoch is over, send signals, and return the exit code and stderr."""
+    process = start(config, "--run", run, cwd=cwd)
+    wait_for(lambda: (run / "config.yaml").exists() and (run / "metrics.jsonl").read_bytes(), process)
+    for number in numbers:
+        process.send_signal(number)
+    _, err = process.communicate(timeout=120)
+    return process.returncode, err
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (signal.SIGINT, "interrupted: finishing this batch and saving; Ctrl-C again quits at once"),
+        (signal.SIGTERM, "asked to end: finishing this batch and saving; a second signal quits at once"),
+    ],
+)
+def test_an_interrupted_run_says_so_saves_and_goes_on_to_the_same_bytes(tmp_path, number, message):
+    config = write_job(tmp_path, EVERYTHING.replace("epochs: 12", "epochs: 100").replace("0.02", "30"))
+    assert train(config, "--run", tmp_path / "whole", cwd=tmp_path)[0] == 0
+    run = tmp_path / "run"
+    code, err = interrupted(config, run, number, cwd=tmp_path)
+    assert code == 130
+    assert message in err
+    assert "Traceback" not in err
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["status"] == "interrupted"
+    assert summary["steps"] == load_checkpoint(run / "checkpoints/last.npz").state.step > 0
+    assert train("--resume", run, cwd=tmp_path)[0] == 0
+    assert fingerprint(run) == fingerprint(tmp_path / "whole")
+
+
+def test_a_second_ctrl_c_quits_at_once_and_leaves_the_last_checkpoint(tmp_path):
+    config, run = write_job(tmp_path, SLOW, side=64), tmp_path / "run"
+    process = start(config, "--run", run, cwd=tmp_path)
+    wait_for((run / "config.yaml").exists, process)
+    process.send_signal(signal.SIGINT)
+    assert any("interrupted: " in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert not (run / "summary.json").exists()
+    assert load_checkpoint(run / "checkpoints/last.npz").state.step == 0
+
+
+def test_the_first_signal_asks_and_the_second_one_stops():
+    with Interruption() as interruption:
+        assert not interruption.requested
+        signal.raise_signal(signal.SIGINT)
+        assert interruption.requested
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_afterwards_the_signals_do_what_they_did_before():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with Interruption():
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] != before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            signal.raise_signal(signal.SIGINT)
+        assert not interruption.requested
+    finally:
+        signal.signal(signal.SIGINT, before)

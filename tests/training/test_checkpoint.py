@@ -1,0 +1,157 @@
+"""Checkpoints come back to the bit; a damaged, foreign or newer one is refused through the command with exit 3."""
+
+import json
+import random
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+from cnnbp.errors import CheckpointError
+from cnnbp.training.archive import ArchiveReader, write_archive
+from cnnbp.training.checkpoint import load_checkpoint, save_checkpoint
+from cnnbp.training.loop import train
+from tests.training.jobs import checkpoint, config, images, working
+from tests.training.runs import train as run_train
+from tests.training.runs import write_job
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A checkpoint in the middle of an epoch, and its file."""
+    with working(config(images(tmp_path / "images"), optimizer="adam")) as (job, state):
+        for _ in zip(range(6), train(job, state), strict=False):
+            pass
+        assert state.history
+        assert state.sums.steps
+        path = tmp_path / "last.npz"
+        save_checkpoint(path, checkpoint(job, state))
+        yield path, checkpoint(job, state)
+
+
+def arrays_of(state):
+    yield "parameters", state.parameters.vector
+    yield from state.slots.items()
+    for layer, tensors in state.running_statistics.items():
+        yield from ((f"{layer}.{name}", array) for name, array in tensors.items())
+
+
+def assert_equal(found, expected):
+    for name in ("classes", "normalization", "images", "class_counts"):
+        assert getattr(found, name) == getattr(expected, name)
+    for name in ("step", "sums", "history", "last_step"):
+        assert getattr(found.state, name) == getattr(expected.state, name)
+    for (name, one), (_, other) in zip(arrays_of(found.state), arrays_of(expected.state), strict=True):
+        np.testing.assert_array_equal(one, other, strict=True, err_msg=name)
+
+
+def rewrite(path, change):
+    """Change the description and write the file again, its checksum right."""
+    with ArchiveReader(path) as archive:
+        description = json.loads(archive.read_bytes("description"))
+    with np.load(path) as members:
+        arrays = {name: members[name] for name in members.files if name != "checksum"}
+    change(description, arrays)
+    arrays["description"] = np.frombuffer(json.dumps(description).encode(), np.uint8)
+    write_archive(path, arrays)
+
+
+def test_a_checkpoint_comes_back_as_it_was_saved(saved):
+    path, expected = saved
+    assert_equal(load_checkpoint(path), expected)
+
+
+def test_it_holds_no_path_and_no_time(saved, tmp_path):
+    path, _ = saved
+    assert str(tmp_path).encode() not in path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_its_loss_has_the_class_weights_worked_out(tmp_path):
+    balanced = {"cross_entropy": {"class_weights": "balanced"}}
+    settings = config(images(tmp_path / "images", (8, 4)), loss=balanced, data={"validation": 0})
+    with working(settings) as (job, state):
+        assert checkpoint(job, state).loss.class_weights == (12 / (2 * 8), 12 / (2 * 4))
+
+
+def test_a_checkpoint_cut_off_at_every_fiftieth_is_refused(saved):
+    path, _ = saved
+    whole = path.read_bytes()
+    for part in range(50):
+        path.write_bytes(whole[: len(whole) * part // 50])
+        with pytest.raises(CheckpointError, match="is damaged, or no checkpoint"):
+            load_checkpoint(path)
+
+
+def test_flipped_bits_are_refused_or_change_nothing(saved):
+    path, expected = saved
+    whole, rng, refused = path.read_bytes(), random.Random(11), 0
+    for _ in range(500):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            found = load_checkpoint(path)
+        except CheckpointError:
+            refused += 1
+        else:
+            assert_equal(found, expected)
+    assert refused > 250
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d, a: d.update(format=2), "a checkpoint of format 2; this cnnbp reads format 1"),
+        (lambda d, a: d.update(format=2, more=1), "a checkpoint of format 2"),
+        (lambda d, a: d.pop("format"), "format None"),
+        (lambda d, a: d.pop("history"), "no valid description"),
+        (lambda d, a: d.update(step="many"), "no valid description"),
+        (lambda d, a: d.update(config="layers: 3"), "configuration in .* is not valid here"),
+        (lambda d, a: a.pop("parameters/out.W"), "does not fit its own configuration: parameters/out.W"),
+        (lambda d, a: a.update(more=np.zeros(3)), "does not fit its own configuration: more"),
+        (lambda d, a: a.update({"parameters/out.W": np.zeros((2, 9), np.float32)}), "parameters/out.W.npy is"),
+        (lambda d, a: a.update({"parameters/out.W": np.zeros((2, 8))}), "parameters/out.W.npy is <f8"),
+    ],
+)
+def test_a_whole_file_with_other_contents_is_refused(saved, change, message):
+    path, _ = saved
+    rewrite(path, change)
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path)
+
+
+def test_a_description_that_is_no_json_is_refused(saved):
+    path, _ = saved
+    for text in (b"\xff", b"[" * 100_000, b"3"):
+        write_archive(path, {"description": np.frombuffer(text, np.uint8)})
+        with pytest.raises(CheckpointError, match="no valid description"):
+            load_checkpoint(path)
+
+
+def test_a_configuration_that_needs_more_than_the_file_has_takes_no_memory(saved):
+    path, _ = saved
+    rewrite(path, lambda d, a: d.update(config=d["config"].replace("units: 2", "units: 200000000")))
+    tracemalloc.start()
+    try:
+        with pytest.raises(CheckpointError, match="but its parameters need"):
+            load_checkpoint(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 << 20
+
+
+def test_the_command_refuses_a_damaged_run_with_exit_3_and_names_the_best_checkpoint(tmp_path):
+    config_file, run = write_job(tmp_path), tmp_path / "run"
+    assert run_train(config_file, "train.epochs=2", "--run", run, cwd=tmp_path)[0] == 0
+    last = run / "checkpoints/last.npz"
+    last.write_bytes(last.read_bytes()[:-1000])
+    code, out, err = run_train("--resume", run, "train.epochs=3", cwd=tmp_path)
+    assert (code, out) == (3, "")
+    assert err.startswith(f"error: '{last}' is damaged, or no checkpoint")
+    assert f"--resume {run}/checkpoints/best.npz goes on after epoch 2" in err
+    assert run_train("--resume", run / "checkpoints/best.npz", "train.epochs=3", cwd=tmp_path)[0] == 0
+    assert load_checkpoint(last).state.epoch == 3
