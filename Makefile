@@ -64,6 +64,10 @@ lint: $(INSTALLED)  ## ruff, mypy and the floors of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: soak
+soak: $(INSTALLED)  ## kill -9 a run a hundred times, resume it, and compare the bytes
+	$(BIN)/python -m tests.training.soak
+
 coverage: $(INSTALLED)  ## the tests' coverage of cnnbp, branch by branch
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --cov --cov-report=term:skip-covered --cov-report=html
 

@@ -15,7 +15,7 @@ _LOOK_EVERY = 2e-4  # seconds: a checkpoint is written in a few milliseconds
 
 @dataclass
 class Kills:
-    """A job, how its undisturbed run ended and how long it took; and what the kills hit."""
+    """A job and how its undisturbed run ended; and what the kills hit."""
 
     folder: Path
     seed: int
@@ -26,9 +26,7 @@ class Kills:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.random = random.Random(self.seed)
         self.config = write_job(self.folder, EVERYTHING.replace("epochs: 12", f"epochs: {self.epochs}"))
-        began = time.monotonic()
         self._go(self.folder / "undisturbed")
-        self.seconds = time.monotonic() - began
         self.expected = fingerprint(self.folder / "undisturbed")
 
     @property
@@ -57,17 +55,29 @@ class Kills:
         assert code == 0, error
 
     def _killed(self, run):
-        """Start, and kill: at a random moment, or as soon as a file is half written after it."""
+        """Start, and kill at some moment of some epoch, every other time once a file is half written.
+
+        Epoch −1 is the start, before anything is written; the one after the last is the end, where all is measured.
+        """
         process = start(*self._arguments(run), cwd=self.folder)
+        inside = self.random.randrange(self.epochs)
+        epoch = self.random.choices([-1, inside, self.epochs], [1, 8, 1])[0]
+        in_write = self.random.random() < 0.5
         try:
-            moment = time.monotonic() + self.random.uniform(0.2, 1) * self.seconds
-            in_write = self.random.random() < 0.5
+            while process.poll() is None and _epochs(run) < epoch:
+                time.sleep(_LOOK_EVERY)
+            moment = time.monotonic() + self.random.uniform(0, 0.05 if epoch >= 0 else 1)
             while process.poll() is None and (time.monotonic() < moment or (in_write and not _half_written(run))):
                 time.sleep(_LOOK_EVERY)
             process.kill()
         finally:
             process.communicate()
         return process.returncode == -9
+
+
+def _epochs(run):
+    metrics = run / "metrics.jsonl"
+    return metrics.read_bytes().count(b"\n") if metrics.exists() else -1
 
 
 def _half_written(run):
