@@ -16,6 +16,7 @@ VANISHING = 1e-3  # of the largest ‖∂L/∂W‖/‖W‖ in the network
 EXPLODING = 10.0  # ‖∂L/∂W‖/‖W‖
 GOOD_UPDATE, FAR = 1e-3, 100.0  # ‖ΔW‖/‖W‖ at the full learning rate, and how many times off is far
 _FACTORS = 0.05  # below this share of the learning rate an update says little about the rate itself
+WORSE = 1.05  # times the loss of equal probabilities: nearer to it there is noise
 _FIRST_EPOCH = 2  # a validation loss is judged from here on
 
 
@@ -46,7 +47,7 @@ def concerns(
     yield from _gradient_concerns(metrics.epoch, weights)
     if rate_factor > _FACTORS:
         yield from _update_concerns(metrics.epoch, weights, rate_factor)
-    if metrics.val_loss is not None and metrics.epoch >= _FIRST_EPOCH and metrics.val_loss > chance_loss:
+    if metrics.val_loss is not None and metrics.epoch >= _FIRST_EPOCH and metrics.val_loss > WORSE * chance_loss:
         reason = f"validation loss {metrics.val_loss:.4g}; equally probable classes have {chance_loss:.4g}"
         yield Concern("worse than chance", "", metrics.epoch, reason)
 

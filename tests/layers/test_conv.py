@@ -95,3 +95,18 @@ def test_groups_must_divide_channels_and_filters():
 def test_sizes_that_mean_nothing_are_refused(options):
     with pytest.raises(ValidationError):
         Conv2d.model_validate({"filters": 1, "kernel": 1} | options)
+
+
+@pytest.mark.parametrize("M", [16, 48, 64, 80])
+def test_a_block_that_ends_beyond_the_edge_takes_zeros_from_there(M):
+    """Backward through 5×5 without padding pads by 4: the last block may be narrower than that."""
+    layer, rng = Conv2d(filters=16, kernel=5), np.random.default_rng(0)
+    params = {"W": rng.normal(size=(16, 6, 5, 5)), "b": rng.normal(size=16)}
+    x, dy = rng.normal(size=(6, 14, 14, M)), rng.normal(size=(16, 10, 10, M))
+    dx, _ = layer.backward(params, layer.forward(params, x, Context())[1], dy, Context())
+    for m in (0, M - 1):
+        image = np.ascontiguousarray(x[..., m : m + 1])
+        one, _ = layer.backward(
+            params, layer.forward(params, image, Context())[1], dy[..., m : m + 1].copy(), Context()
+        )
+        np.testing.assert_allclose(dx[..., m : m + 1], one, rtol=1e-10, atol=1e-12)
