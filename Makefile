@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SOURCES := cnnbp tests datasets docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage dist docs bench pictures parity
+.PHONY: help install run test lint format coverage dist docs bench gallery pictures parity gradcheck-soak gradcheck-against-torch
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-25s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ docs: $(INSTALLED)  ## run what the documents show, and write down what has chan
 
 pictures: $(INSTALLED)  ## docs/pictures: the terminal, drawn from real runs
 	$(BIN)/python -m docs.pictures
+
+gallery: $(INSTALLED)  ## plant every bug again, and write down what each looks like
+	$(BIN)/python -m docs.gallery
 
 dist: $(INSTALLED)  ## wheel and sdist, each tried in an empty environment
 	rm -rf dist

@@ -18,6 +18,7 @@ from cnnbp.inspect.images import Images, folder_images, random_images
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.gradcheck import draw_gradcheck, gradcheck_document
+from cnnbp.report.gradcheck_picture import save_gradcheck
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.selftest import draw_bugs, draw_self_test, self_test_document
 
@@ -48,6 +49,9 @@ def gradcheck(
             "--break", metavar="LAYER:BUG", help="Plant a bug in one layer's backward first; list names those that fit."
         ),
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw every entry, where the wrong ones are, and errors.")
+    ] = None,
     test_itself: Annotated[
         bool, typer.Option("--self-test", help="Plant every bug wherever it shows, without CONFIG: are all found?")
     ] = False,
@@ -64,10 +68,14 @@ def gradcheck(
     if bug == _LIST:
         _list_bugs(chosen, common)
     report = _check(chosen, bug, sys.maxsize if full else entries, tensors or (), batch, common)
+    if plot:
+        save_gradcheck(report, plot)
     if common.json:
         write_json(gradcheck_document(report))
     else:
         draw_gradcheck(report, results_console())
+    if plot:
+        notes_console(quiet=common.quiet).print(f"wrote {plot}")
     raise typer.Exit(_EXIT_CODES[report.verdict])
 
 

@@ -11,6 +11,7 @@ from cnnbp.arrays import Array, Shape
 from cnnbp.gradcheck.comparison import Verdict
 from cnnbp.gradcheck.diagnosis import Pattern, finding_hint, pattern_of
 from cnnbp.gradcheck.examination import Finding
+from cnnbp.gradcheck.message import WrongGradientError, message
 from cnnbp.gradcheck.single import Float32Result
 
 COMES_THROUGH = "comes through"  # begins the hint of a gradient that only a guilty layer behind it spoils
@@ -118,6 +119,11 @@ class GradcheckReport:
             return None
         [seen] = hints if len(hints) == 1 else [None]
         return "every layer is right alone: it is the wiring or the scaling" + (f"; {seen}" if seen else "")
+
+    def raise_if_wrong(self) -> None:
+        """Raise WrongGradientError, which is an AssertionError, unless all is right; its text says what is wrong."""
+        if self.verdict != "pass":
+            raise WrongGradientError(message(self))
 
     @property
     def checked(self) -> int:

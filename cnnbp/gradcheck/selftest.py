@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnbp.gradcheck.bugs import FittingBug, fitting_bugs, plant
 from cnnbp.gradcheck.check import check_network
-from cnnbp.gradcheck.results import GradcheckReport, Outcome
+from cnnbp.gradcheck.results import GradcheckReport, Outcome, WorstEntry
 from cnnbp.layers import LayerSpec, Residual
 from cnnbp.layers.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from cnnbp.layers.batchnorm import BatchNorm
@@ -36,6 +36,8 @@ class Detection:
     detected: bool
     blame: tuple[str, ...]
     end_to_end: bool
+    wrong: tuple[str, ...]  # the layer's own gradients that fail: dx, dW, …
+    worst: WorstEntry | None
     hint: str | None
 
     @property
@@ -140,9 +142,21 @@ def _smooth() -> Subject:
 
 def _detect(name: str, network: Network, loss: Loss, fit: FittingBug) -> Detection:
     report = check_subject(*plant(network, loss, fit.spelling))
-    end_to_end = any(tensor.verdict == "fail" for tensor in report.tensors)
-    detected = report.verdict == "fail"
-    return Detection(name, fit.layer, fit.type, fit.bug, fit.story, detected, report.blame, end_to_end, report.hint)
+    [own] = (layer for layer in report.layers if layer.name == fit.layer)
+    failed = [tensor for tensor in own.tensors if tensor.verdict == "fail"]
+    return Detection(
+        network=name,
+        layer=fit.layer,
+        type=fit.type,
+        bug=fit.bug,
+        story=fit.story,
+        detected=report.verdict == "fail",
+        blame=report.blame,
+        end_to_end=any(tensor.verdict == "fail" for tensor in report.tensors),
+        wrong=tuple(dict.fromkeys(f"d{tensor.name}" for tensor in failed)),
+        worst=failed[0].worst if failed else None,
+        hint=own.hint,
+    )
 
 
 def check_subject(network: Network, loss: Loss) -> GradcheckReport:

@@ -143,7 +143,8 @@ def _worst_entries(report: GradcheckReport) -> Iterator[tuple[str, WorstEntry, s
         for name, tensor in worst.items():
             yield f"{layer.name} d{name}", tensor.worst, tensor.verdict
     for tensor in (*report.tensors, *report.jittered):
-        if tensor.verdict != "pass" and not (tensor.hint or "").startswith(COMES_THROUGH):
+        told = tensor.failed or tensor.inconclusive or not report.blame
+        if tensor.verdict != "pass" and told and not (tensor.hint or "").startswith(COMES_THROUGH):
             yield f"∂L/∂{tensor.name}", tensor.worst, tensor.verdict
 
 

@@ -11,16 +11,14 @@ from cnnbp.layers.conv import Conv2d
 from cnnbp.parameters import Parameters
 from cnnbp.report.console import one_line
 from cnnbp.report.curves import spans_decades
-from cnnbp.training.files import written_whole
+from cnnbp.report.figures import new_figure, save_figure
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.metrics import EpochMetrics, best_epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_DOTS_PER_INCH = 120
 _CONTACT_SHEET, _COLUMNS = 32, 8  # images, and how many of them side by side
 _LONGEST_NAME, _LONGEST_IN_TILE = 24, 17  # characters
 _NUMBERS_UP_TO = 20  # classes: beyond, the cells are too small to be written in
@@ -43,7 +41,7 @@ def save_pictures(
 
 def save_curves(history: Sequence[EpochMetrics], path: Path) -> None:
     """Draw loss and accuracy over the epochs, side by side, and where the best epoch is."""
-    figure = _figure(10, 4)
+    figure = new_figure(10, 4)
     loss, accuracy = figure.subplots(1, 2)
     losses = [metrics.train_loss for metrics in history], [metrics.val_loss for metrics in history]
     if history and spans_decades([*losses[0], *losses[1]]):
@@ -52,7 +50,7 @@ def save_curves(history: Sequence[EpochMetrics], path: Path) -> None:
     _curve(loss, "loss", history, *losses)
     accuracy.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}" if share <= 1 else "")
     _curve(accuracy, "accuracy", history, [m.train_accuracy for m in history], [m.val_accuracy for m in history])
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _curve(
@@ -83,7 +81,7 @@ def save_confusion(counts: Array, classes: Sequence[str], title: str, path: Path
     The colour is the share of the row; that of mistakes is its square root, so that a single one is seen.
     """
     side = min(3.5 + 0.45 * len(classes), 20)
-    figure = _figure(side, side)
+    figure = new_figure(side, side)
     axes = figure.subplots()
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     right = np.eye(len(classes), dtype=bool)
@@ -101,7 +99,7 @@ def save_confusion(counts: Array, classes: Sequence[str], title: str, path: Path
         axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)
         axes.grid(which="minor", color="0.9", linewidth=0.6)
         axes.tick_params(which="minor", length=0)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_filters(weights: Array, name: str, path: Path) -> None:
@@ -110,7 +108,7 @@ def save_filters(weights: Array, name: str, path: Path) -> None:
     in_colour = weights.shape[1] == 3
     tiles = 0.5 + weights.transpose(0, 2, 3, 1) / (2 * largest) if in_colour else weights.mean(axis=1)[..., None]
     sheet, columns, rows = _sheet(tiles)
-    figure = _figure(max(0.75 * columns, 3) + 1.2, 0.75 * rows * weights.shape[2] / weights.shape[3] + 0.6)
+    figure = new_figure(max(0.75 * columns, 3) + 1.2, 0.75 * rows * weights.shape[2] / weights.shape[3] + 0.6)
     axes = figure.subplots()
     meaning = "a colour is what it looks for, grey is 0" if in_colour else "red adds, blue subtracts"
     axes.set_title(f"{len(weights)} filters of {name}: {meaning}", fontsize=9)
@@ -118,7 +116,7 @@ def save_filters(weights: Array, name: str, path: Path) -> None:
     if not in_colour:
         figure.colorbar(image, ax=axes, shrink=0.9)
     axes.set_axis_off()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_misclassified(measurement: Measurement, classes: Sequence[str], path: Path) -> None:
@@ -128,7 +126,7 @@ def save_misclassified(measurement: Measurement, classes: Sequence[str], path: P
     pixels = subset.images.take(subset.indices[worst])  # (m, C, H, W)
     columns = min(len(worst), _COLUMNS)
     rows = -(-len(worst) // columns)
-    figure = _figure(max(1.6 * columns, 4), 1.6 * rows * pixels.shape[2] / pixels.shape[3] + 0.6 * rows + 0.3)
+    figure = new_figure(max(1.6 * columns, 4), 1.6 * rows * pixels.shape[2] / pixels.shape[3] + 0.6 * rows + 0.3)
     found = len(measurement.misclassified)
     shown = f", the worst {len(worst)}" if found > len(worst) else ", the worst first" * (found > 1)
     figure.suptitle(f"{found} of {len(subset)} {subset.name} images misclassified{shown}", fontsize=10)
@@ -142,7 +140,7 @@ def save_misclassified(measurement: Measurement, classes: Sequence[str], path: P
                 lines.append(f"{arrow}{_plain(classes[label], _LONGEST_IN_TILE)}: {share}")
             axes.imshow(pixels[place].transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set_title("\n".join(lines), fontsize=7)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _sheet(tiles: Array) -> tuple[Array, int, int]:
@@ -164,14 +162,3 @@ def _plain(name: str, longest: int = _LONGEST_NAME) -> str:
         start = longest // 3
         name = f"{name[:start]}…{name[start + 1 - longest :]}"
     return name.replace("$", r"\$")
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    with written_whole(path) as file:
-        figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})

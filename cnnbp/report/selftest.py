@@ -58,8 +58,7 @@ def _draw_sum(report: SelfTestReport, console: Console) -> None:
     console.print(
         Text.assemble(
             (report.verdict.upper(), "green" if report.verdict == "pass" else "bold red"),
-            f"  {len(report.kinds)} bugs planted in {planted} places: {detected} detected,"
-            f" {caught} blamed on the right layer",
+            f"  {planted} bugs planted, {detected} detected, {caught} blamed on the right layer",
             (f"  {report.seconds:.1f} s", "dim"),
         )
     )

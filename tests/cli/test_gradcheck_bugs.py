@@ -34,6 +34,17 @@ def test_the_list_names_every_bug_that_fits_with_its_story():
     assert [entry["bug"] for entry in json.loads(out)] == [bug.bug for bug in bugs]
 
 
+def test_a_picture_is_written_and_said(tmp_path):
+    picture = tmp_path / "check.png"
+    code, _, err = cnnbp("gradcheck", LECTURE, "--break", "conv1:dW-flipped", "--plot", picture)
+    assert code == 1
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert f"wrote {picture}" in err
+    code, out, err = cnnbp("gradcheck", LECTURE, "--plot", tmp_path / "nowhere" / "check.png")
+    assert (code, out) == (3, "")
+    assert "cannot write" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -49,3 +60,11 @@ def test_a_wrong_request_ends_with_2_and_says_what_would_do(arguments, hint):
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     assert hint in err
+
+
+def test_a_terminal_that_is_ascii_only_gets_every_hint_in_ascii():
+    for bug in ("batchnorm2:eps-dropped", "stem:dX-unflipped"):
+        code, out, _ = cnnbp("gradcheck", "configs/residual.yaml", "--break", bug, "-q", PYTHONIOENCODING="ascii")
+        assert code == 1
+        assert "?" not in out
+    assert "turned by 180" in out

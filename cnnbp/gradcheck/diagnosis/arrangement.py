@@ -68,7 +68,7 @@ def out_of_order(pattern: Pattern) -> str | None:
     """The right numbers at other places."""
     known = pattern.known
     numeric, analytic = pattern.numeric[known], np.sort(pattern.analytic, axis=None)
-    if len(np.unique(numeric)) < 3:
+    if len(np.unique(numeric)) < 3 or np.count_nonzero(numeric) < np.count_nonzero(pattern.analytic[known]):
         return None
     above = np.searchsorted(analytic, numeric).clip(1, analytic.size - 1)
     nearest = np.minimum(np.abs(analytic[above] - numeric), np.abs(analytic[above - 1] - numeric))

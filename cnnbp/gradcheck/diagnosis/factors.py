@@ -6,6 +6,7 @@ from cnnbp.gradcheck.diagnosis.pattern import Pattern
 
 _MEANINGS = {  # symbol → what it means to be too large by it, and to be divided by it
     "M": ("the 1/M of the mean is missing", "a mean over the images where their sum is due (1/M enters once, in L)"),
+    "N": ("the 1/N of a mean over the first axis is missing", "a mean over the first axis where a sum is due"),
     "H·W": ("the 1/(H·W) of the average is missing", "a mean over all places where their sum is due"),
     "kH·kW": ("the 1/(kH·kW) of the average is missing", "divided by the kernel's places once more"),
     "kH": ("divided by one side of the kernel instead of both", "divided by a side of the kernel once more"),

@@ -11,7 +11,8 @@ def a_single_entry(pattern: Pattern) -> str | None:
     if pattern.wrong.sum() != 1 or pattern.known.sum() < 3:
         return None
     [index] = np.argwhere(pattern.wrong).tolist()
-    return f"a single entry is wrong: {index}"
+    shown = [i for i, name in zip(index, pattern.axes, strict=False) if name != "copy"]
+    return f"a single entry is wrong: {shown}"
 
 
 def only_at_kinks(pattern: Pattern) -> str | None:

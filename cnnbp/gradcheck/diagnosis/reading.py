@@ -45,7 +45,8 @@ def _axes(finding: Finding) -> tuple[str, ...]:
     assert isinstance(claim, LayerClaim)
     nodes = claim.argument.computation.nodes
     if any(isinstance(node.layer, FunctionLayer) for node in nodes):
-        return tuple(f"axis {axis}" for axis in range(ndim))
+        outer = tuple(f"axis {axis}" for axis in range(ndim - 3))
+        return (*outer, *("row", "column")[max(3 - ndim, 0) :], "copy")
     if isinstance(claim.argument, Parameter):
         layer = claim.argument.node.layer
         if isinstance(layer, Conv2d | Dense):
@@ -59,6 +60,9 @@ def _sizes(finding: Finding) -> Sizes:
     claim = finding.claim
     assert isinstance(claim, LayerClaim)
     computation, argument = claim.argument.computation, claim.argument
+    if any(isinstance(node.layer, FunctionLayer) for node in computation.nodes):
+        shapes = [shape for shape in computation.nodes[0].input_shapes if len(shape) > 1]
+        return {"N": shapes[0][0]} if shapes else {}
     sizes: Sizes = {"M": computation.batch_size}
     if isinstance(argument, Parameter):
         return sizes | _sizes_of(argument.node)

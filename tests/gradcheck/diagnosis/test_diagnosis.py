@@ -1,5 +1,6 @@
 """Every bug of the catalogue is given a hint; this table says what a learner reads."""
 
+import numpy as np
 import pytest
 
 from cnnbp.gradcheck.bugs import fitting_bugs, plant
@@ -30,6 +31,7 @@ HINTS = {
     ("dense", "dX-stale-W"): "dx does not change with W",
     ("dense", "accumulates"): "something is kept between calls",
     ("dense", "cache-changed"): "backward changes its cache",
+    ("dense", "dW-one-entry"): "dW: a single entry is wrong",
     ("dense", "dW-transposed"): "dW: right when units and features are exchanged",
     ("dense", "dX-untransposed"): "dx is right with W transposed",
     ("relu", "passes-zero"): "dx is wrong only where x is exactly 0",
@@ -64,6 +66,7 @@ HINTS = {
     ("batchnorm", "dX-without-gamma"): "dx does not change with γ",
     ("batchnorm", "dbeta-averaged"): "dbeta: 1/5 (M) of what it should be",
     ("batchnorm", "running-statistics"): "dx is dy times a constant per channel",
+    ("flatten", "column-major"): "dx: right when rows and columns are exchanged",
     ("dropout", "unscaled"): "1/(1 − p) is missing",
     ("dropout", "no-mask"): "dx flows where forward dropped, too",
     ("dropout", "new-mask"): "dx is dropped at other places than forward dropped",
@@ -102,7 +105,7 @@ def test_a_bug_is_given_the_hint_that_tells_it(kind, hint):
 
 
 def test_the_table_of_hints_holds_every_bug():
-    known = {bug for _, bug in HINTS} | {"column-major", "dW-one-entry"}
+    known = {bug for _, bug in HINTS}
     assert {bug for _, bug in PLACES} == known
 
 
@@ -117,6 +120,10 @@ def test_a_layers_hint_says_which_of_its_gradients_are_right():
     assert "what they share is dy" in layer_hint(None, {"dW": chaos, "dx": chaos})
 
 
-def test_a_sampled_tensor_is_seen_too():
+def test_a_single_wrong_entry_that_the_sample_missed_is_found():
     report = check_subject(*plant(*SUBJECTS["windows"], "dense1:dW-one-entry"))
-    assert "at entries that the sample missed" in report.hint
+    size = report.layers[-2].tensors[0].finding.claim.theta.size
+    index = list(np.unravel_index(size // 2, report.layers[-2].tensors[0].shape))
+    assert report.hint == f"dense1: dW: a single entry is wrong: {[int(i) for i in index]}; db and dx are right"
+    [whole] = (tensor for tensor in report.tensors if tensor.name == "dense1.W")
+    assert "at entries that the sample missed" in whole.hint  # end to end
