@@ -18,6 +18,7 @@ from cnnbp.report.tables import Column, print_table
 
 _STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 _MOST_ENTRIES = 12  # worst entries in the table: a mistake near the loss spoils every tensor before it
+_MOST_PROBLEMS = 2  # of the network as a whole: one mistake makes many
 _INCONCLUSIVE = (
     "What is inconclusive is neither right nor wrong for sure: rounding hides it from every step, the complex one too."
     " Other images or weights may show it (--seed, --batch)."
@@ -32,6 +33,8 @@ def draw_gradcheck(report: GradcheckReport, console: Console) -> None:
         _draw_tensors(report.tensors, console)
         console.print()
     draw_further(report, console)
+    if report.jittered or report.float32:
+        console.print()
     _draw_verdict(report, console)
     _draw_reasons(report, console)
     _draw_worst(report, console)
@@ -63,7 +66,7 @@ def _draw_tensors(tensors: Sequence[TensorResult], console: Console) -> None:
         _counts("inconclusive", [tensor.inconclusive for tensor in tensors], style="yellow"),
         _counts("failed", [tensor.failed for tensor in tensors], style="bold red"),
         Column("max error", [f"{tensor.max_relative_error:.1e}" for tensor in tensors], "right", 70),
-        Column("", [Text(_remark(tensor), style=_STYLES[tensor.verdict]) for tensor in tensors], weight=75),
+        Column("note", [Text(_remark(tensor), style=_STYLES[tensor.verdict]) for tensor in tensors], weight=75),
     ]
     print_table(console, columns, "End to end")
 
@@ -95,13 +98,16 @@ def _draw_verdict(report: GradcheckReport, console: Console) -> None:
 
 def _draw_reasons(report: GradcheckReport, console: Console) -> None:
     """Print what is wrong with each guilty layer, or between the layers; wrapped lines stay behind their name."""
-    reasons = [*report.problems]
+    reasons = []
     for layer in report.layers:
         if layer.verdict == "fail":
             said = dict.fromkeys([layer.hint or "wrong, and it looks like no mistake that is known", *layer.problems])
             reasons += [f"{layer.name}: {reason}" for reason in said]
     if report.verdict == "fail" and not report.blame and report.hint:
         reasons.append(report.hint)
+    reasons += report.problems[:_MOST_PROBLEMS]
+    if len(report.problems) > _MOST_PROBLEMS:
+        reasons.append(f"and {len(report.problems) - _MOST_PROBLEMS} more of this kind")
     for reason in reasons:
         _indented(Text(printable(reason)), console)
     if report.verdict == "inconclusive":
@@ -118,7 +124,7 @@ def _draw_worst(report: GradcheckReport, console: Console) -> None:
         return
     shown = entries[:_MOST_ENTRIES]
     columns = [
-        Column("", [Text(verdict, style=_STYLES[verdict]) for _, _, verdict in shown], weight=60),
+        Column("verdict", [Text(verdict, style=_STYLES[verdict]) for _, _, verdict in shown], weight=75),
         Column("gradient", [printable(name) for name, _, _ in shown]),
         Column("worst at", [str(list(worst.index)) for _, worst, _ in shown]),
         Column("analytic", [format_number(worst.analytic) for _, worst, _ in shown], "right"),
