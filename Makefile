@@ -6,7 +6,8 @@ INSTALLED := $(VENV)/.installed
 SOURCES := cnnbp tests datasets docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage dist docs bench gallery pictures parity gradcheck-soak gradcheck-against-torch
+.PHONY: help install run test lint format coverage dist docs gallery pictures torch bench parity soak fuzz
+.PHONY: gradcheck-soak gradcheck-against-torch data-bench data-memory scaling two-hosts
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-25s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,36 +26,37 @@ test: $(INSTALLED)  ## every test, in parallel
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
 # One release of PyTorch, named: the conventions of the next one may differ, and the figures with them.
-.PHONY: torch
 torch: $(INSTALLED)
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
 
 parity: torch  ## outputs, gradients and trajectories against PyTorch
 	$(BIN)/python -m tests.parity
 
+scaling: $(INSTALLED)  ## the time of a step on two processes, measured and predicted
+	$(BIN)/mpiexec -n 2 $(BIN)/python -m tests.mpi.scaling --paper
+
+two-hosts: $(INSTALLED)  ## training over a cable between two network namespaces; needs root and iproute2
+	tests/mpi/two_hosts.sh $(abspath $(BIN))/mpiexec $(abspath $(BIN))/python $$(mktemp -d)/work
+
 bench: torch  ## time and memory of a training step, and the time of training the digits, against PyTorch's
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.memory
 	$(BIN)/python -m tests.bench.digits
 
-.PHONY: gradcheck-soak gradcheck-against-torch
 gradcheck-soak: $(INSTALLED)  ## the gradient checker on correct networks: no false alarm
 	$(BIN)/python -m tests.gradcheck.soak
 
 gradcheck-against-torch: torch  ## the gradient checker beside torch.autograd.gradcheck, with planted bugs
 	$(BIN)/python -m tests.gradcheck.against_torch
 
-.PHONY: data-bench
 data-bench: torch  ## images/s of the first epoch and of a cached one, beside a PyTorch DataLoader
 	$(BIN)/python -m tests.data.throughput
 
-.PHONY: data-memory
 data-memory: $(INSTALLED)  ## peak memory of training on folders larger than the cache
 	$(BIN)/python -m tests.data.memory
 
 # How many files of each kind; a hundred thousand take some minutes.
 CASES := 10000
-.PHONY: fuzz
 fuzz: $(INSTALLED)  ## damaged images, configurations and checkpoints are read or refused, and nothing else
 	$(BIN)/python -m tests.fuzz --cases $(CASES)
 
@@ -64,7 +66,6 @@ lint: $(INSTALLED)  ## ruff, mypy and the floors of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-.PHONY: soak
 soak: $(INSTALLED)  ## kill -9 a run a hundred times, resume it, and compare the bytes
 	$(BIN)/python -m tests.training.soak
 

@@ -122,6 +122,17 @@ def test_a_fault_of_rank_0_alone_ends_all(tmp_path):
     assert err.count("is there already") == 1
 
 
+def test_a_divergence_is_traced_as_in_one_process_and_said_once(tmp_path):
+    config = jobs.write_job(tmp_path, "batchnorm")
+    told = []
+    for ranks in (0, 3):
+        run = tmp_path / f"on{ranks}"
+        code, _, err = train(config, "train.optimizer.adam.lr=1e36", "--run", run, ranks=ranks, cwd=tmp_path)
+        assert (code, err.count("training diverged in epoch 1 at step 2")) == (1, 1)
+        told.append((run / "diverged.json").read_text())
+    assert told[0] == told[1]
+
+
 def test_ranks_without_work_are_told_of(tmp_path):
     config = jobs.write_job(tmp_path, "plain", epochs=1)
     code, out, err = train(config, "train.batch_size=2", "--threads", "1", ranks=3, cwd=tmp_path)
