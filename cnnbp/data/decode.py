@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from cnnbp.data.convert import RGB, grey_level, in_mode, match_transparent_level, to_eight_bits, upright
 from cnnbp.data.fit import FITS
-from cnnbp.data.opening import MAX_PIXELS, muted_pillow, opened_image
+from cnnbp.data.opening import MAX_PIXELS, opened_image
 
 ANIMATED = "with several frames, of which the first is used"
 RESIZED = "of another size, resized"
@@ -52,12 +52,6 @@ class Decoded:
 
     pixels: NDArray[np.uint8]
     notes: frozenset[str]
-
-
-def decode_image(path: Path, image_format: ImageFormat) -> NDArray[np.uint8]:
-    """Return the image as uint8 (C, H, W). Raises UnreadableImage, a DataError with the path and the reason."""
-    with muted_pillow():
-        return read_image(path, image_format).pixels
 
 
 def read_image(path: Path, image_format: ImageFormat) -> Decoded:

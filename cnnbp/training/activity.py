@@ -43,7 +43,9 @@ def dead_channels(job: Job, state: TrainingState, batch: Batch) -> tuple[DeadCha
 def _alive(job: Job, state: TrainingState, images: MicroBatch) -> Iterator[Array]:
     """Yield for each ReLU which of its channels (C,) are above 0 somewhere."""
     network = job.config.network
-    tape = Tape(network, state.parameters, state.running_statistics, images.x, Arena(), training=False)
+    tape = Tape(
+        network, state.parameters, state.running_statistics, images.x, Arena(), training=False, keep_everything=True
+    )
     tape.forward(network.nodes)
     for node in network.nodes:
         if isinstance(node.layer, ReLU):  # nobody overwrites its output: its own backward reads it

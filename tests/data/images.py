@@ -3,7 +3,9 @@
 import numpy as np
 from PIL import Image
 
+from cnnbp.data.decode import read_image
 from cnnbp.data.folder import scan_folder
+from cnnbp.data.opening import muted_pillow
 
 
 def save(path, pixels, **options):
@@ -24,3 +26,9 @@ def noise_folder(root, per_class=5, size=(4, 4), classes=("a", "b")):
         for number in range(per_class):
             save(root / name / f"{number}.png", noise(*size, seed=label * per_class + number))
     return scan_folder(root)
+
+
+def decode_image(path, image_format):
+    """Return one image as uint8 (C, H, W)."""
+    with muted_pillow():
+        return read_image(path, image_format).pixels

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnbp.data import convert, decode
-from cnnbp.data.decode import ImageFormat, decode_image, read_image
+from cnnbp.data.decode import ImageFormat, read_image
 from cnnbp.data.opening import muted_pillow
 from cnnbp.errors import DataError
-from tests.data.images import noise, save
+from tests.data.images import decode_image, noise, save
 
 GREY = ImageFormat(channels=1, height=4, width=6)
 COLOUR = replace(GREY, channels=3)

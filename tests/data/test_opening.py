@@ -111,7 +111,8 @@ def test_a_hostile_file_is_unreadable_and_nothing_worse(tmp_path, content):
 def in_a_process_of_its_own(path):
     program = (
         "import pathlib, sys\n"
-        "from cnnbp.data.decode import ImageFormat, decode_image\n"
+        "from cnnbp.data.decode import ImageFormat\n"
+        "from tests.data.images import decode_image\n"
         "try: decode_image(pathlib.Path(sys.argv[1]), ImageFormat(1, 4, 6))\n"
         "except Exception as error: print(type(error).__name__)\n"
     )

@@ -5,7 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from cnnbp.data.decode import ImageFormat, decode_image
+from cnnbp.data.decode import ImageFormat
+from tests.data.images import decode_image
 from tests.data.png import CHANNELS, COLOUR, COLOUR_ALPHA, GREY, GREY_ALPHA, PALETTE, chunk, header, pixel_data, png
 
 COLOURS = ImageFormat(channels=3, height=9, width=11)

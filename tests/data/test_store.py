@@ -10,7 +10,7 @@ from cnnbp.data.decode import ImageFormat
 from cnnbp.data.folder import scan_folder
 from cnnbp.data.store import BadImage, decode_split
 from cnnbp.errors import DataError
-from tests.data.images import noise, noise_folder, save
+from tests.data.images import decode_image, noise, noise_folder, save
 
 FORMAT = ImageFormat(channels=1, height=4, width=4)
 
@@ -25,7 +25,7 @@ def test_images_are_in_the_order_of_the_split_whatever_the_threads(tmp_path, mon
         assert images.in_memory
         np.testing.assert_array_equal(images.labels, train.labels)
         for index, file in enumerate(train.files):
-            np.testing.assert_array_equal(images.pixels[index], decode.decode_image(file, FORMAT))
+            np.testing.assert_array_equal(images.pixels[index], decode_image(file, FORMAT))
 
 
 def test_every_bad_file_is_listed_with_its_reason(tmp_path):

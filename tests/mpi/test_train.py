@@ -1,5 +1,6 @@
 """Training on several ranks: the same bytes, and no rank that waits for one that is gone."""
 
+import re
 import shutil
 import signal
 import time
@@ -107,7 +108,7 @@ def test_what_is_wrong_for_all_ranks_is_said_once(tmp_path):
     assert (code, out, err.count("error:")) == (2, "", 1)
     (tmp_path / "images" / "a" / "000.png").write_bytes(b"no image")
     code, _, err = train(config, ranks=3, cwd=tmp_path)
-    assert (code, err.count("1 of 128 images cannot be read")) == (3, 1)
+    assert (code, len(re.findall(r"1 of \d+ images cannot be read", err))) == (3, 1)
     code, _, err = train(config, "--skip-bad", "train.epochs=1", ranks=3, cwd=tmp_path)
     assert code == 0
     assert err.count("skipped 1 images that cannot be read") == 1

@@ -18,7 +18,7 @@ LAYERS = (
 def counted(folder, spoil=lambda state: None):
     with working(config(folder, LAYERS, batch_size=8)) as (job, state):
         spoil(state)
-        return dead_channels(job, state, next(job.batches(0)).micro_batches)
+        return dead_channels(job, state, next(job.batches(0)))
 
 
 def test_channels_that_are_0_for_every_image_and_place_are_counted(tmp_path):
@@ -40,4 +40,4 @@ def test_dropout_kills_nothing(tmp_path):
 
 def test_a_network_without_relu_is_not_run(tmp_path):
     with working(config(images(tmp_path / "images"), ("flatten", {"dense": {"units": 2}}))) as (job, state):
-        assert dead_channels(job, state, next(job.batches(0)).micro_batches) == ()
+        assert dead_channels(job, state, next(job.batches(0))) == ()

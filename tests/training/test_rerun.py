@@ -27,7 +27,7 @@ def turned(rerun):
 @pytest.fixture
 def step(tmp_path):
     """A job, its first state and a batch of several micro-batches."""
-    settings = config(images(tmp_path / "images", (8, 8), 48), LAYERS, side=48, batch_size=12)
+    settings = config(images(tmp_path / "images", (16, 16), 96), LAYERS, side=96, batch_size=24)
     with working(settings, threads=2) as (job, state):
         batch = next(job.batches(0)).micro_batches
         assert len(batch) > 1
