@@ -5,8 +5,9 @@ rank 0 measures while the others sleep, and of the exchanges alone:
 
     step(P) = T · share(P) + latency · exchanges + 2 (P − 1)/P · 4N / bandwidth
 
-T is the step on one rank, share(P) the largest part of the micro-batches that a rank has (times P/cores where there are
-more ranks than cores), N the number of parameters. `--paper` goes on to P = 16 over networks that are not here.
+T is the step on one rank, share(P) the largest part of the micro-batches that a rank has (times B/cores where B
+ranks have any, more than there are cores), N the number of parameters. `--paper` goes on to P = 16 over networks that
+are not here.
 """
 
 import sys
@@ -23,6 +24,7 @@ from cnnbp.config import Config, load_config
 from cnnbp.engine import Engine, MicroBatch, available_cores, micro_batch_size
 from cnnbp.engine.mpi import MpiRanks
 from cnnbp.engine.ranks import ALONE, Ranks, run_of, runs
+from cnnbp.errors import ConfigError
 from cnnbp.losses import Loss
 from cnnbp.network import Network
 
@@ -31,6 +33,8 @@ SHIPPED = [f"configs/{name}.yaml" for name in ("digits", "lenet", "vgg", "residu
 SHIPPED += [f"configs/bench/{name}.yaml" for name in ("mnist28", "cifar32", "photo64")]
 NETWORKS = {"1 Gb/s, 50 µs": (50e-6, 117e6), "10 Gb/s, 20 µs": (20e-6, 1.17e9)}  # seconds, bytes per second
 SECONDS = 0.6  # of measuring each step
+LEAST = 5  # calls
+WARM_UP = 3  # calls: a large network's second step still takes twice as long as its third
 LARGE = 1 << 20  # numbers in the vector that measures the bandwidth
 
 
@@ -62,7 +66,7 @@ class Case:
 
     def share(self, size: int, cores: int) -> float:
         count = len(self.batch)
-        return max(map(len, runs(count, size))) / count * max(1, size / cores)
+        return max(map(len, runs(count, size))) / count * max(1, min(size, count) / cores)
 
     def predicted(self, alone: float, size: int, cores: int, latency: float, bandwidth: float) -> float:
         reduction = latency * self.exchanges + 2 * (size - 1) / size * 4 * self.network.layout.size / bandwidth
@@ -78,15 +82,17 @@ class Case:
 
 
 def timed(function: Callable[[], object], ranks: Ranks) -> float:
-    """Return the median time of a call, over about SECONDS; rank 0 says when to stop."""
-    function()
+    """Return the median time of a call, over about SECONDS and LEAST calls; rank 0 says when to stop."""
+    for _ in range(WARM_UP):
+        function()
     times: list[float] = []
     started = perf_counter()
     while True:
         before = perf_counter()
         function()
         times.append(perf_counter() - before)
-        if ranks.any(ranks.rank == 0 and perf_counter() - started > SECONDS):
+        enough = len(times) >= LEAST and perf_counter() - started > SECONDS
+        if ranks.any(ranks.rank == 0 and enough):
             return median(times)
 
 
@@ -110,6 +116,8 @@ def main() -> None:
     files = [argument for argument in sys.argv[1:] if argument != "--paper"] or SHIPPED
     ranks, waiting, cores = MpiRanks(), MpiRanks(), available_cores()
     with as_one(ranks):
+        if ranks.size == 1:
+            raise ConfigError("one rank exchanges nothing: start two or more with mpiexec -n")
         latency, bandwidth = reduction(ranks)
         rows = [measured(Case.of(ROOT / file), ranks, waiting) for file in files]
         if ranks.rank == 0:
