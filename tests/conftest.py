@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -10,3 +11,6 @@ settings.load_profile("cnnbp")
 for _name in ("COLUMNS", "LINES"):  # readline puts them into the environment behind Python's back
     os.environ.pop(_name, None)
     os.unsetenv(_name)
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell starts what runs in the background like that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
