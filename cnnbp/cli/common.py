@@ -41,6 +41,18 @@ class Common:
         bool, typer.Option("--no-color", callback=_without_color, is_eager=True, rich_help_panel=_PANEL)
     ] = False
 
+    @property
+    def cores(self) -> int:
+        """How many cores to use."""
+        from cnnbp.engine import available_cores  # not every verb needs it
+
+        return self.threads or available_cores()
+
+    @property
+    def overrides(self) -> list[str]:
+        """What these options change in a configuration."""
+        return [] if self.seed is None else [f"seed={self.seed}"]
+
 
 def verb(function: Callable[..., None]) -> Callable[..., None]:
     """Give a verb the common options: it takes them as `common`, the command line as options of their own."""
@@ -90,6 +102,5 @@ def split_arguments(arguments: Sequence[str] | None) -> tuple[Path | None, list[
 def load_job(config: Path, arguments: Sequence[str] | None, common: Common) -> Config:
     """Read CONFIG with its overrides, DATA and `--seed`. Raises ConfigError with every problem at its place."""
     data, overrides = split_arguments(arguments)
-    seed = [] if common.seed is None else [f"seed={common.seed}"]
-    job = load_config(config, [*overrides, *seed])
+    job = load_config(config, [*overrides, *common.overrides])
     return job if data is None else job.with_data(data)

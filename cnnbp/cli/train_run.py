@@ -7,32 +7,26 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-import typer
-
 from cnnbp.cli.interruption import Interruption
+from cnnbp.cli.train_end import finish, follow_to_the_end, stop
 from cnnbp.cli.train_parts import Screen, TrainOptions, load, show_start
-from cnnbp.cli.verbs import INTERRUPTED
 from cnnbp.config import Config, load_config
 from cnnbp.errors import CheckpointError, Diverged
 from cnnbp.report.document import write_json
 from cnnbp.report.epochs import EpochRows
-from cnnbp.report.pictures import save_pictures
 from cnnbp.report.progress import Bar, progress_bar
-from cnnbp.report.train import draw_finished, draw_gradients, draw_result, draw_resumed, draw_summary
+from cnnbp.report.train import draw_finished, draw_gradients, draw_resumed
 from cnnbp.training import loop, recorder
 from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
 from cnnbp.training.claim import claimed, new_run_directory, refuse_used
 from cnnbp.training.concerns import Concern
 from cnnbp.training.divergence import TrainingDiverged
-from cnnbp.training.job import Job
 from cnnbp.training.loop import EpochEvent
-from cnnbp.training.measure import Measurement
 from cnnbp.training.recorder import Follower, Recorder
 from cnnbp.training.resume import adapted_state, newest_checkpoint, refuse_changes, refuse_other_images
 from cnnbp.training.run_directory import RunDirectory, existing_run_directory
 from cnnbp.training.sharing import share_checkpoint, share_config
 from cnnbp.training.state import TrainingState
-from cnnbp.training.summary import Status, Summary, summarize
 
 _DIVERGED = "diverged.json"
 
@@ -67,7 +61,7 @@ def _go_on(
     checkpoint: Checkpoint, directory: RunDirectory, data: Path | None, overrides: list[str], options: TrainOptions
 ) -> None:
     screen = Screen.of(options.common)
-    config = load_config(directory.config, [*overrides, *_seed(options)])
+    config = load_config(directory.config, [*overrides, *options.common.overrides])
     config = config if data is None else config.with_data(data)
     if not options.allow_changes:
         refuse_changes(checkpoint.config, config)
@@ -104,10 +98,6 @@ def _train_on(
         _train(partial(recorder.resume, job, directory, state), options, screen)
 
 
-def _seed(options: TrainOptions) -> list[str]:
-    return [] if options.common.seed is None else [f"seed={options.common.seed}"]
-
-
 def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions, screen: Screen) -> None:
     """Train to the end, or until Ctrl-C; then write and show what came of it."""
     started = perf_counter()
@@ -117,11 +107,11 @@ def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions, scre
         recorder.save()
     seconds = perf_counter() - started
     if isinstance(recorder, Follower):
-        _follow_to_the_end(recorder, screen)
+        follow_to_the_end(recorder, screen)
     elif loop.is_over(recorder.job.config.train, recorder.state.history):
-        _finish(recorder, seconds, concerns, options, screen)
+        finish(recorder, seconds, concerns, options, screen)
     else:
-        _stop(recorder, seconds, concerns, options, screen)
+        stop(recorder, seconds, concerns, options, screen)
 
 
 def _steps(
@@ -138,13 +128,6 @@ def _steps(
             if options.ranks.any(interruption.requested):
                 break
     return list(rows.concerns.values())
-
-
-def _follow_to_the_end(follower: Follower, screen: Screen) -> None:
-    job = follower.job
-    if not loop.is_over(job.config.train, follower.state.history):
-        raise typer.Exit(INTERRUPTED)
-    _evaluate(job, share_checkpoint(None, job.engine.ranks).state, screen)
 
 
 def _show_gradients(recorder: Recorder | Follower, bar: Bar, screen: Screen) -> None:
@@ -170,44 +153,3 @@ def _explained(recorder: Recorder | Follower) -> Iterator[None]:
         except CheckpointError as failure:  # a full disk must not hide what is worse
             files = str(failure)
         raise Diverged(f"{error}\n  {files}\n  last good checkpoint: {directory.last}") from error
-
-
-def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions, screen: Screen) -> None:
-    """Measure the best checkpoint, and write and show what came of the run."""
-    job, state, directory = recorder.job, recorder.state, recorder.directory
-    best = share_checkpoint(load_checkpoint(directory.best), job.engine.ranks).state
-    evaluated = _evaluate(job, best, screen)
-    early = state.epoch < job.config.train.epochs
-    summary = _summary(recorder, "stopped early" if early else "finished", seconds, concerns, evaluated)
-    directory.write_confusion(evaluated.confusion(len(summary.classes)), summary.classes)
-    if options.plots:
-        save_pictures(state.history, best.parameters, job, evaluated, directory.path)
-    directory.write_summary(summary)
-    if options.common.json:
-        write_json(summary)
-    draw_result(job, state, summary, evaluated, screen.results)
-
-
-def _stop(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions, screen: Screen) -> None:
-    summary = _summary(recorder, "interrupted", seconds, concerns, None)
-    recorder.directory.write_summary(summary)
-    if options.common.json:
-        write_json(summary)
-    draw_summary(summary, screen.results)
-    raise typer.Exit(INTERRUPTED)
-
-
-def _summary(
-    recorder: Recorder, status: Status, seconds: float, concerns: list[Concern], evaluated: Measurement | None
-) -> Summary:
-    run = str(recorder.directory.path)
-    return summarize(
-        recorder.job, recorder.state, status, run=run, seconds=seconds, evaluated=evaluated, concerns=concerns
-    )
-
-
-def _evaluate(job: Job, best: TrainingState, screen: Screen) -> Measurement:
-    """Run the test images through the network; without any, those that validated, and at last those that trained."""
-    subset = next(part for part in (job.datasets.test, job.datasets.validation, job.datasets.train) if part)
-    with progress_bar(screen.notes) as bar:
-        return job.measure(best, subset, lambda done: bar.show(f"evaluating {subset.name}", done, len(subset)))
