@@ -7,9 +7,8 @@ import typer
 
 from cnnbp.bench import run_bench
 from cnnbp.cli.common import Common, ConfigFile, DataAndOverrides, load_job, verb
-from cnnbp.config import Config
-from cnnbp.engine import available_cores
-from cnnbp.inspect.images import Images, folder_images, random_images
+from cnnbp.cli.subject import tell_if_random
+from cnnbp.inspect.images import batch_images
 from cnnbp.report.bench import draw_bench
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
@@ -38,20 +37,13 @@ def bench(
 ) -> None:
     """Time a training step and its layers, next to what this machine does in large matrix products."""
     job = load_job(config, arguments, common)
-    threads = common.threads or available_cores()
-    images = _images(job, batch or job.train.batch_size, threads, common)
+    images = batch_images(job, batch or job.train.batch_size, threads=common.cores)
+    tell_if_random(job, common)
     with progress_bar(notes_console(quiet=common.quiet)) as bar:
         result = run_bench(
-            job, images, threads, seconds=seconds, against_torch=against is Against.TORCH, progress=bar.show
+            job, images, common.cores, seconds=seconds, against_torch=against is Against.TORCH, progress=bar.show
         )
     if common.json:
         write_json(result)
     else:
         draw_bench(result, results_console())
-
-
-def _images(job: Config, count: int, threads: int, common: Common) -> Images:
-    if job.data and job.data.path:
-        return folder_images(job, count, threads=threads)
-    notes_console(quiet=common.quiet).print(f"no image folder given: the batch is random numbers, seed {job.seed}")
-    return random_images(job, count)

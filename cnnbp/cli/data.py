@@ -8,7 +8,6 @@ import typer
 from cnnbp.cli.common import Common, verb
 from cnnbp.data.inventory import Inventory, take_inventory
 from cnnbp.data.opening import MAX_PIXELS
-from cnnbp.engine import available_cores
 from cnnbp.errors import DataError
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.data import draw_inventory
@@ -33,7 +32,7 @@ def data(
             allow_empty=allow_empty,
             max_pixels=max_pixels,
             progress=lambda split, done, total: bar.show(f"decoding {split}", done, total),
-            threads=common.threads or available_cores(),
+            threads=common.cores,
         )
     if common.json:
         write_json(inventory)

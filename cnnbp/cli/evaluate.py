@@ -8,7 +8,6 @@ import typer
 from cnnbp.cli.common import Common, verb
 from cnnbp.cli.subject import Run
 from cnnbp.data.folder import ImageFolder
-from cnnbp.engine import available_cores
 from cnnbp.evaluate.images import SplitName, images_to_evaluate
 from cnnbp.evaluate.scores import evaluate as evaluated
 from cnnbp.evaluate.scores import measure_images
@@ -58,7 +57,7 @@ def evaluate(
 def _measured(
     trained: Trained, data: Path | None, split: SplitName | None, skip_bad: bool, common: Common
 ) -> tuple[Measurement, ImageFolder]:
-    threads = common.threads or available_cores()
+    threads = common.cores
     with progress_bar(notes_console(quiet=common.quiet)) as bar:
 
         def decoding(name: str, done: int, total: int) -> None:

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.subject import Subject, load_subject
-from cnnbp.engine import available_cores
+from cnnbp.cli.subject import Subject, load_subject, tell_if_random
 from cnnbp.errors import ConfigError
 from cnnbp.gradcheck import GradcheckReport, check_network
 from cnnbp.gradcheck.bugs import fitting_bugs, plant
 from cnnbp.gradcheck.selftest import networks, self_test
-from cnnbp.inspect.images import Images, folder_images, random_images
+from cnnbp.inspect.images import batch_images
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.gradcheck import draw_gradcheck, gradcheck_document
@@ -82,20 +81,18 @@ def gradcheck(
 def _check(
     subject: Subject, bug: str | None, entries: int | None, tensors: Sequence[str], batch: int, common: Common
 ) -> GradcheckReport:
-    config, notes = subject.config, notes_console(quiet=common.quiet)
-    images = _images(subject, batch, common)
+    config = subject.config
+    images = batch_images(config, batch, trained=subject.trained, threads=common.cores)
     network, loss = config.network, config.loss.balanced(images.class_counts)
     if bug:
         network, loss = plant(network, loss, bug)
-    if not (config.data and config.data.path):
-        notes.print(f"no image folder given: the batch is random numbers, seed {config.seed}")
-    state = subject.trained.state if subject.trained else None
-    with progress_bar(notes, after=1.0) as bar:
+    tell_if_random(config, common)
+    with progress_bar(notes_console(quiet=common.quiet), after=1.0) as bar:
         return check_network(
             network,
             loss,
-            state.parameters if state else network.initial_parameters(config.seed),
-            state.running_statistics if state else network.initial_state(),
+            subject.parameters,
+            subject.running_statistics,
             images.x,
             images.labels,
             entries=entries,
@@ -126,10 +123,3 @@ def _self_test(common: Common) -> None:
     else:
         draw_self_test(report, results_console())
     raise typer.Exit(_EXIT_CODES[report.verdict])
-
-
-def _images(subject: Subject, count: int, common: Common) -> Images:
-    config = subject.config
-    if config.data and config.data.path:
-        return folder_images(config, count, trained=subject.trained, threads=common.threads or available_cores())
-    return random_images(config, count)

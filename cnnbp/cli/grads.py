@@ -7,10 +7,9 @@ import typer
 from rich.console import Console
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.subject import ConfigOrRun, Subject, load_subject
-from cnnbp.engine import available_cores
+from cnnbp.cli.subject import ConfigOrRun, load_subject, tell_if_random
 from cnnbp.inspect.examine import inspect_batch, is_small
-from cnnbp.inspect.images import Images, folder_images, random_images
+from cnnbp.inspect.images import batch_images
 from cnnbp.inspect.record import Model, Record
 from cnnbp.inspect.save import save_record
 from cnnbp.report.console import notes_console, one_line, results_console
@@ -40,10 +39,13 @@ def grads(
 ) -> None:
     """Follow the chain rule through one batch, forward and backward, image by image."""
     chosen = load_subject(subject, arguments, common)
-    images = _images(chosen, batch, common)
-    inspection = inspect_batch(
-        _model(chosen, images), images, chosen.config.train.optimizer, dropout=training, seed=chosen.config.seed
-    )
+    config = chosen.config
+    count = batch or (_READABLE if is_small(config.network) else config.train.batch_size)
+    images = batch_images(config, count, trained=chosen.trained, threads=common.cores)
+    tell_if_random(config, common)
+    loss = config.loss.balanced(images.class_counts)
+    model = Model(config.network, loss, chosen.parameters, chosen.running_statistics)
+    inspection = inspect_batch(model, images, config.train.optimizer, dropout=training, seed=config.seed)
     notes = notes_console(quiet=common.quiet)
     if save:
         _save(inspection.record, save, notes)
@@ -59,20 +61,3 @@ def _save(record: Record, path: Path, notes: Console) -> None:
     over = ", over an older one" if path.exists() else ""
     save_record(record, path)
     notes.print(f"wrote {one_line(str(path))}{over}", soft_wrap=True)
-
-
-def _images(subject: Subject, batch: int | None, common: Common) -> Images:
-    config = subject.config
-    count = batch or (_READABLE if is_small(config.network) else config.train.batch_size)
-    if config.data and config.data.path:
-        return folder_images(config, count, trained=subject.trained, threads=common.threads or available_cores())
-    notes_console(quiet=common.quiet).print(f"no image folder given: the batch is random numbers, seed {config.seed}")
-    return random_images(config, count)
-
-
-def _model(subject: Subject, images: Images) -> Model:
-    config, loss = subject.config, subject.config.loss.balanced(images.class_counts)
-    if subject.trained:
-        state = subject.trained.state
-        return Model(config.network, loss, state.parameters, state.running_statistics)
-    return Model(config.network, loss, config.network.initial_parameters(config.seed), config.network.initial_state())

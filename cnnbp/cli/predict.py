@@ -11,7 +11,6 @@ import typer
 from cnnbp.cli.common import Common, verb
 from cnnbp.cli.subject import Run
 from cnnbp.data.store import BadImage
-from cnnbp.engine import available_cores
 from cnnbp.errors import DataError
 from cnnbp.evaluate.predictions import FoundImages, Prediction, find_images
 from cnnbp.evaluate.predictions import predict as predicted
@@ -63,7 +62,7 @@ def _predicted(
     predictions: list[Prediction] = []
     bad = list(found.bad)
     with progress_bar(notes_console(quiet=common.quiet)) as bar:
-        for some in predicted(trained, found.files, top=top, threads=common.threads or available_cores()):
+        for some in predicted(trained, found.files, top=top, threads=common.cores):
             predictions += some.predictions
             bad += some.bad
             bar.show("predicting", len(predictions) + len(bad), len(found.files) + len(found.bad))

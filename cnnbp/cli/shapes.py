@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, ConfigFile, Overrides, load_job, split_arguments, verb
-from cnnbp.engine import available_cores
 from cnnbp.errors import ConfigError
 from cnnbp.inspect.memory import step_memory
 from cnnbp.inspect.shapes import network_shapes, with_batch
@@ -33,7 +32,7 @@ def shapes(
     job = load_job(config, overrides, common)
     result = network_shapes(job.network, job.loss, batch or job.train.batch_size)
     if batch:
-        threads = common.threads or available_cores()
+        threads = common.cores
         result = with_batch(result, step_memory(job.network, job.loss, job.train.optimizer, batch, threads))
     if common.json:
         write_json(shapes_document(result))

@@ -10,6 +10,9 @@ import typer
 from cnnbp.cli.common import Common, load_job, split_arguments
 from cnnbp.config import Config
 from cnnbp.errors import ConfigError
+from cnnbp.inspect.images import has_folder
+from cnnbp.parameters import Parameters, Tensors
+from cnnbp.report.console import notes_console
 from cnnbp.training.checkpoint import Checkpoint
 from cnnbp.training.trained import Trained, load_trained
 
@@ -26,6 +29,17 @@ class Subject:
 
     config: Config
     run: Trained | None
+
+    @property
+    def parameters(self) -> Parameters:
+        """The run's parameters, or those that training would start with."""
+        config = self.config
+        return self.trained.state.parameters if self.trained else config.network.initial_parameters(config.seed)
+
+    @property
+    def running_statistics(self) -> Tensors:
+        """The run's running statistics, or those that training would start with."""
+        return self.trained.state.running_statistics if self.trained else self.config.network.initial_state()
 
     @property
     def trained(self) -> Checkpoint | None:
@@ -53,3 +67,10 @@ def load_run(path: Path, data: Path | None, common: Common) -> Subject:
     if common.seed is not None:
         config = config.model_copy(update={"seed": common.seed})
     return Subject(config, trained)
+
+
+def tell_if_random(config: Config, common: Common) -> None:
+    """Say so where a verb looks at random numbers for want of images."""
+    if not has_folder(config):
+        notes = notes_console(quiet=common.quiet)
+        notes.print(f"no image folder given: the batch is random numbers, seed {config.seed}")

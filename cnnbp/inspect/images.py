@@ -29,6 +29,18 @@ class Images:
     source: str
 
 
+def batch_images(config: Config, count: int, *, trained: Checkpoint | None = None, threads: int = 1) -> Images:
+    """Draw images of the configuration's folder where it has one, as `folder_images` does; else random numbers."""
+    if has_folder(config):
+        return folder_images(config, count, trained=trained, threads=threads)
+    return random_images(config, count)
+
+
+def has_folder(config: Config) -> bool:
+    """Whether the configuration says where images are."""
+    return config.data is not None and config.data.path is not None
+
+
 def random_images(config: Config, count: int) -> Images:
     """Draw normally distributed numbers in the place of normalised images; the classes take turns."""
     shape, outputs = config.input.shape, config.network.output_shape[0]

@@ -48,6 +48,6 @@ def _alive(job: Job, state: TrainingState, images: MicroBatch) -> Iterator[Array
     )
     tape.forward(network.nodes)
     for node in network.nodes:
-        if isinstance(node.layer, ReLU):  # nobody overwrites its output: its own backward reads it
+        if isinstance(node.layer, ReLU):
             y = tape.values[node.index]
             yield np.any(y > 0, axis=tuple(range(1, y.ndim)))
