@@ -72,7 +72,8 @@ soak: $(INSTALLED)  ## kill -9 a run a hundred times, resume it, and compare the
 coverage: $(INSTALLED)  ## the tests' coverage of cnnbp, branch by branch
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --cov --cov-report=term:skip-covered --cov-report=html
 
-docs: $(INSTALLED)  ## run what the documents show, and write down what has changed
+docs: $(INSTALLED)  ## run what the documents show, and write down what has changed; the schema, too
+	$(BIN)/cnnbp schema >configs/cnnbp.schema.json
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.documents
 

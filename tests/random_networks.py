@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cnnbp.arrays import Arena, Array, Shape
 from cnnbp.errors import ShapeError
-from cnnbp.layers import SPELLINGS, Layer, LayerSpec, Residual
+from cnnbp.layers import LAYERS, SPELLINGS, Layer, LayerSpec, Residual
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 from cnnbp.network import Network
 from cnnbp.parameters import Parameters, Tensors
@@ -17,7 +17,7 @@ from cnnbp.tape import Tape
 
 Choice = TypeVar("Choice")
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh")
+ACTIVATIONS = tuple(layer.type for layer in LAYERS if layer.suits)
 ANYWHERE = (*ACTIVATIONS, "batchnorm", "dropout", "residual")
 OVER_IMAGES = (*["conv2d", "maxpool2d", "avgpool2d", "residual", "batchnorm"] * 2, *ANYWHERE)
 OVER_FEATURES = (*["dense"] * 3, *ANYWHERE)

@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.gradcheck.bugs.mistakes import Bug, Mistake, Step, has, instead_of_dx
+from cnnbp.layers import LAYERS
 from cnnbp.layers.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, sigmoid
 
 
@@ -19,7 +20,10 @@ def _gelu_without_inner_derivative(step: Step) -> Array:
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t)
 
 
+_BESIDE_RELU = tuple(layer for layer in LAYERS if layer.suits and layer is not ReLU)  # there it is mask-of-output
+
 ACTIVATION_BUGS = (
+    Bug("no-derivative", "dy is passed on: the derivative is left out", _BESIDE_RELU, _slope(lambda s: 1)),
     Bug("passes-zero", "mask z ≥ 0: gradient flows where z is exactly 0", (ReLU,), _slope(lambda s: s.x >= 0)),
     Bug("mask-of-output", "mask y ≥ 0, which is true everywhere", (ReLU,), _slope(lambda s: s.y >= 0)),
     Bug("mask-of-gradient", "mask from the upstream gradient", (ReLU,), _slope(lambda s: s.dy > 0)),

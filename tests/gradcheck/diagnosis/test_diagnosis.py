@@ -44,6 +44,7 @@ HINTS = {
     ("elu", "alpha-forgotten"): "dx/dy is y + 1 on the left: α is missing",
     ("elu", "slope-is-y"): "dx/dy is y on the left: + α is missing",
     ("gelu", "inner-derivative"): "the inner derivative is missing",
+    ("gelu", "no-derivative"): "dx/dy is 1: the derivative is left out",
     ("silu", "product-rule"): "the product rule has a second term",
     ("sigmoid", "of-z"): "dx/dy is z(1 − z): y is meant",
     ("sigmoid", "twice"): "σ is applied once too often",
