@@ -7,7 +7,7 @@ import typer
 
 from cnnbp.bench import run_bench
 from cnnbp.cli.common import Common, ConfigFile, DataAndOverrides, load_job, verb
-from cnnbp.cli.subject import tell_if_random
+from cnnbp.cli.subject import tell_about
 from cnnbp.inspect.images import batch_images
 from cnnbp.report.bench import draw_bench
 from cnnbp.report.console import notes_console, results_console
@@ -38,7 +38,7 @@ def bench(
     """Time a training step and its layers, next to what this machine does in large matrix products."""
     job = load_job(config, arguments, common)
     images = batch_images(job, batch or job.train.batch_size, threads=common.cores)
-    tell_if_random(job, common)
+    tell_about(images, job, common)
     with progress_bar(notes_console(quiet=common.quiet)) as bar:
         result = run_bench(
             job, images, common.cores, seconds=seconds, against_torch=against is Against.TORCH, progress=bar.show

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.subject import Subject, load_subject, tell_if_random
+from cnnbp.cli.subject import Subject, load_subject, tell_about
 from cnnbp.errors import ConfigError
 from cnnbp.gradcheck import GradcheckReport, check_network
 from cnnbp.gradcheck.bugs import fitting_bugs, plant
@@ -86,7 +86,7 @@ def _check(
     network, loss = config.network, config.loss.balanced(images.class_counts)
     if bug:
         network, loss = plant(network, loss, bug)
-    tell_if_random(config, common)
+    tell_about(images, config, common)
     with progress_bar(notes_console(quiet=common.quiet), after=1.0) as bar:
         return check_network(
             network,

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.subject import ConfigOrRun, load_subject, tell_if_random
+from cnnbp.cli.subject import ConfigOrRun, load_subject, tell_about
 from cnnbp.inspect.examine import inspect_batch, is_small
 from cnnbp.inspect.images import batch_images
 from cnnbp.inspect.record import Model, Record
@@ -42,7 +42,7 @@ def grads(
     config = chosen.config
     count = batch or (_READABLE if is_small(config.network) else config.train.batch_size)
     images = batch_images(config, count, trained=chosen.trained, threads=common.cores)
-    tell_if_random(config, common)
+    tell_about(images, config, common)
     loss = config.loss.balanced(images.class_counts)
     model = Model(config.network, loss, chosen.parameters, chosen.running_statistics)
     inspection = inspect_batch(model, images, config.train.optimizer, dropout=training, seed=config.seed)

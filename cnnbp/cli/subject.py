@@ -10,9 +10,10 @@ import typer
 from cnnbp.cli.common import Common, load_job, split_arguments
 from cnnbp.config import Config
 from cnnbp.errors import ConfigError
-from cnnbp.inspect.images import has_folder
+from cnnbp.inspect.images import Images, has_folder
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.report.console import notes_console
+from cnnbp.report.notes import draw_skipped_images
 from cnnbp.training.checkpoint import Checkpoint
 from cnnbp.training.trained import Trained, load_trained
 
@@ -69,8 +70,9 @@ def load_run(path: Path, data: Path | None, common: Common) -> Subject:
     return Subject(config, trained)
 
 
-def tell_if_random(config: Config, common: Common) -> None:
-    """Say so where a verb looks at random numbers for want of images."""
+def tell_about(images: Images, config: Config, common: Common) -> None:
+    """Say which images a verb leaves out, or that it looks at random numbers for want of images."""
+    notes = notes_console(quiet=common.quiet)
+    draw_skipped_images(images.bad, notes)
     if not has_folder(config):
-        notes = notes_console(quiet=common.quiet)
         notes.print(f"no image folder given: the batch is random numbers, seed {config.seed}")

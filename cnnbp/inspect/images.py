@@ -9,7 +9,8 @@ from cnnbp.arrays import Array
 from cnnbp.config import Config, check_against_classes
 from cnnbp.data.folder import Split, scan_folder
 from cnnbp.data.split import Indices, in_turn
-from cnnbp.data.store import decode_split
+from cnnbp.data.store import BadImage, decode_split
+from cnnbp.errors import DataError
 from cnnbp.training.checkpoint import Checkpoint
 from cnnbp.training.datasets import Subset, data_config, image_format, load_datasets, normalization
 
@@ -18,7 +19,7 @@ from cnnbp.training.datasets import Subset, data_config, image_format, load_data
 class Images:
     """M images x (C, H, W, M) as the network reads them, their classes (M,), their names, and where they are from.
 
-    `class_counts` are the images of each class that there are to train on.
+    `class_counts` are the images of each class that there are to train on, `bad` those that could not be read.
     """
 
     x: Array
@@ -27,6 +28,7 @@ class Images:
     classes: Sequence[str]
     class_counts: Sequence[int]
     source: str
+    bad: Sequence[BadImage] = ()
 
 
 def batch_images(config: Config, count: int, *, trained: Checkpoint | None = None, threads: int = 1) -> Images:
@@ -55,7 +57,8 @@ def folder_images(config: Config, count: int, *, trained: Checkpoint | None = No
     """Draw images of the configuration's folder, the classes in turn; only these are decoded.
 
     They are training images where the folder is laid out in splits. `trained` gives classes and normalisation.
-    Raises ConfigError for a folder that does not suit the network, DataError for images that cannot be read.
+    What cannot be read is left out. Raises ConfigError for a folder that does not suit the network, DataError where
+    nothing is left.
     """
     data = data_config(config)
     assert data.path is not None
@@ -64,10 +67,15 @@ def folder_images(config: Config, count: int, *, trained: Checkpoint | None = No
     split = folder.splits.get("train") or next(iter(folder.splits.values()))
     order = np.random.default_rng(config.seed).permutation(len(split.labels))
     drawn = order[in_turn(split.labels[order])[:count]]
-    images = decode_split(_only(split, drawn), image_format(config), threads=threads)
-    seen = Subset("drawn", images, np.arange(len(images)))
+    images = decode_split(_only(split, drawn), image_format(config), skip_bad=True, threads=threads)
+    if not len(images):
+        raise DataError(
+            f"none of the {len(drawn)} images drawn from {str(data.path)!r} can be read: `cnnbp data` says why"
+        )
+    seen, bad = Subset("drawn", images, np.arange(len(images))), images.bad
     if data.normalize == "auto" and not trained:
-        seen = load_datasets(config, threads=threads).train
+        datasets = load_datasets(config, skip_bad=True, threads=threads)
+        seen, bad = datasets.train, datasets.bad
     normalize = trained.normalization if trained else normalization(config, seen)
     return Images(
         x=normalize.apply(images.take(np.arange(len(images))), np.float64),
@@ -76,6 +84,7 @@ def folder_images(config: Config, count: int, *, trained: Checkpoint | None = No
         classes=folder.classes,
         class_counts=np.bincount(split.labels, minlength=len(folder.classes)).tolist(),
         source=str(data.path),
+        bad=bad,
     )
 
 
