@@ -17,9 +17,7 @@ from numpy.typing import DTypeLike
 from cnnbp.arrays import Array, Shape
 from cnnbp.errors import ConfigError, ShapeError
 from cnnbp.layers import Add, CoupledLayer, Layer, LayerSpec, ParameterSpec, Residual
-from cnnbp.layers.activations import ReLU
 from cnnbp.layers.initialisers import Initialiser, draw
-from cnnbp.layers.pooling import MaxPool2d
 from cnnbp.parameters import Layout, Parameters, Tensors
 
 Named = TypeVar("Named", Layer, Residual)
@@ -88,11 +86,6 @@ class Network:
         }
 
     @cached_property
-    def postponed(self) -> frozenset[int]:
-        """The indices of the ReLUs that are done late."""
-        return frozenset(relu.index for relu in self.late_relus.values())
-
-    @cached_property
     def last_read(self) -> tuple[tuple[int, ...], ...]:
         """For each node the values that nobody reads after it."""
         last = {value: readers[-1].index for value, readers in self.readers.items() if readers}
@@ -108,23 +101,15 @@ class Network:
                 reusable.add(node.index)
         return frozenset(reusable)
 
-    @cached_property
-    def late_relus(self) -> dict[int, Node]:
-        """For each max pool (by its index) the ReLU before it that may as well be done behind it, on fewer numbers.
-
-        max(0, ·) keeps order, so it may change places with a maximum. Its gradient is 0 wherever a tie could be new.
-        """
-        return {
-            reader.index: node
-            for node in self.nodes
-            for reader in self.readers[node.index]
-            if type(node.layer) is ReLU and type(reader.layer) is MaxPool2d and len(self.readers[node.index]) == 1
-        }
+    def only_source(self, node: Node) -> Node | None:
+        """Return the node whose value this one reads, if there is one and nobody else reads it."""
+        [source] = node.inputs
+        return self.nodes[source] if source != INPUT and len(self.readers[source]) == 1 else None
 
     def with_layer(self, index: int, layer: Layer) -> "Network":
         """Return the network with another layer in a node's place: of the same shapes, parameters and name."""
         twin = copy(self)
-        derived = {"readers", "reusable_values", "late_relus", "postponed", "last_read"}
+        derived = {"readers", "reusable_values", "last_read"}
         twin.__dict__ = {name: value for name, value in vars(self).items() if name not in derived}
         twin.nodes = tuple(replace(node, layer=layer) if node.index == index else node for node in self.nodes)
         return twin

@@ -7,6 +7,7 @@ from cnnbp.arrays import Arena, Array, Heap
 from cnnbp.layers import Context, CoupledLayer
 from cnnbp.network import INPUT, Network, Node
 from cnnbp.parameters import Parameters, Tensors
+from cnnbp.plan import AS_WRITTEN, plan_for
 
 
 class Tape:
@@ -38,8 +39,7 @@ class Tape:
         self.gradients: list[Any] = [None] * count
         self._contexts: list[Context | None] = [None] * count
         self.values[INPUT] = x
-        self.late_relus = {} if keep_everything else network.late_relus  # by the index of the pool
-        self._postponed = frozenset[int]() if keep_everything else network.postponed
+        self.plan = AS_WRITTEN if keep_everything else plan_for(network, x.shape[-1])
 
     def context(self, node: Node, *, backward: bool = False) -> Context:
         """Return what the node's layer may know."""
@@ -70,9 +70,10 @@ class Tape:
         y = self.values[INPUT]
         for node in nodes:
             y = self.input(node)
-            if node.index not in self._postponed:
-                y, self.caches[node.index] = node.layer.forward(self.params[node.name], y, self.context(node))
-            if relu := self.late_relus.get(node.index):
+            if node.index not in self.plan.elsewhere:
+                layer = self.plan.pooled.get(node.index, node.layer)
+                y, self.caches[node.index] = layer.forward(self.params[node.name], y, self.context(node))
+            if relu := self.plan.late.get(node.index):
                 y, self.caches[relu.index] = relu.layer.forward({}, y, self.context(relu, backward=True))
             self.values[node.index] = y
         return y
@@ -81,12 +82,13 @@ class Tape:
         """Run the nodes in reverse from the gradient of the last one's output, and write ∂L/∂θ into `gradient`."""
         for node in reversed(nodes):
             cache, dx = self.caches[node.index], self.gradients[node.index]
-            if relu := self.late_relus.get(node.index):
+            if relu := self.plan.late.get(node.index):
                 dx, _ = relu.layer.backward({}, self.caches[relu.index], dx, self.context(relu, backward=True))
-            if node.index not in self._postponed:
+            if node.index not in self.plan.elsewhere:
                 context = self.context(node, backward=True)
                 context.accumulators = gradient[node.name]
-                dx, tensors = node.layer.backward(self.params[node.name], cache, dx, context)
+                layer = self.plan.pooled.get(node.index, node.layer)
+                dx, tensors = layer.backward(self.params[node.name], cache, dx, context)
                 self._write(node, tensors, gradient)
             self._pass_on(node, dx)
 

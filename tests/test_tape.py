@@ -89,13 +89,26 @@ def test_a_relu_that_trades_places_with_a_pool_changes_no_bit_not_even_where_max
         tape.gradients[network.nodes[-1].index] = np.ones_like(logits)
         tape.backward(network.nodes, gradient)
         results.append((logits, gradient.vector, tape.gradients[0]))
-    assert tape.late_relus
+    assert tape.plan.late
     np.testing.assert_equal(*results)
 
 
-def test_a_relu_that_others_read_as_well_keeps_its_place():
-    layers = [ReLU(), Residual(layers=[MaxPool2d(kernel=1)]), MaxPool2d(kernel=2)]
-    assert Network((1, 4, 4), layers).late_relus == {}
+@pytest.mark.parametrize("relu", [[], [ReLU()]])
+def test_a_pool_that_is_done_with_its_convolution_changes_no_bit(relu):
+    x = np.random.default_rng(1).integers(-2, 3, (2, 14, 16, 9)).astype(np.float64)  # ties, of zeros too
+    conv, pool = Conv2d(filters=12, kernel=3, pad=1), MaxPool2d(kernel=2)
+    network = Network((2, 14, 16), [conv, *relu, pool, conv, ReLU(), Flatten(), Dense(units=2)])
+    params = network.layout.zeros(np.float64)
+    params.vector[:] = np.random.default_rng(2).integers(-2, 3, len(params.vector))
+    results = []
+    for keep_everything in (True, False):
+        tape, gradient = Tape(network, params, {}, x, Arena(), keep_everything=keep_everything), params.copy()
+        logits = tape.forward(network.nodes).copy()
+        tape.gradients[network.nodes[-1].index] = np.ones_like(logits)
+        tape.backward(network.nodes, gradient)
+        results.append((logits, gradient.vector))
+    assert tape.plan.pooled
+    np.testing.assert_equal(*results)
 
 
 @pytest.mark.parametrize("seed", range(20))

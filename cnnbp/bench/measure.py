@@ -17,7 +17,8 @@ from cnnbp.inspect.images import Images
 from cnnbp.inspect.memory import step_memory
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.kernels import kernel_for
-from cnnbp.network import Node
+from cnnbp.network import Network, Node
+from cnnbp.plan import plan_for
 
 Progress = Callable[[str, int, int], None]  # what is measured, rounds done, rounds in all
 Steps = Mapping[str, Callable[[], object]]
@@ -80,7 +81,7 @@ def _layer(node: Node, seconds: Array, step: TrainingStep, gemm_rate: float) -> 
     return LayerTime(
         name=node.name,
         type=node.layer.type,
-        kernel=_kernel(node, len(step.batch[0].labels)),
+        kernel=_kernel(step.engine.network, node, len(step.batch[0].labels)),
         forward_ms=1000 * float(seconds[0]),
         backward_ms=1000 * float(seconds[1]),
         gflops=rate / 1e9 if rate else None,
@@ -88,11 +89,12 @@ def _layer(node: Node, seconds: Array, step: TrainingStep, gemm_rate: float) -> 
     )
 
 
-def _kernel(node: Node, micro_batch: int) -> str | None:
+def _kernel(network: Network, node: Node, micro_batch: int) -> str | None:
     if not isinstance(node.layer, Conv2d):
         return None
     window = node.layer.window(node.input_shapes[0])
-    return kernel_for(window, node.layer.groups, (*node.output_shape, micro_batch)).name
+    name = kernel_for(window, node.layer.groups, (*node.output_shape, micro_batch)).name
+    return f"{name}, pools" if node.index in plan_for(network, micro_batch).pooled else name
 
 
 def _in_torch(step: TrainingStep, images: Images, threads: int) -> tuple[str, Steps]:

@@ -18,7 +18,15 @@ class Kernel(NamedTuple):
     gradients: Callable[[Array, Array, Array, Window, Array | None, Context], Array]
 
 
-ROWS = Kernel("rows", rows.correlate, rows.gradients)
+def _correlate_rows(W: Array, x: Array, window: Window, y: Array, ctx: Context) -> None:
+    rows.correlate(W, x[None], window, y[None], ctx)
+
+
+def _gradients_of_rows(W: Array, x: Array, dy: Array, window: Window, dx: Array | None, ctx: Context) -> Array:
+    return rows.gradients(W, x[None], dy[None], window, None if dx is None else dx[None], ctx)
+
+
+ROWS = Kernel("rows", _correlate_rows, _gradients_of_rows)
 COLUMNS = Kernel("columns", columns.correlate, columns.gradients)
 
 _FEW_PLACES = 8192  # of the kernel in all windows: so few are copied at once in less time than Python takes for rows

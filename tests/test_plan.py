@@ -1,0 +1,33 @@
+from cnnbp.layers import BatchNorm, Conv2d, LeakyReLU, MaxPool2d, ReLU, Residual
+from cnnbp.network import Network
+from cnnbp.plan import AS_WRITTEN, plan_for
+
+CONV, RELU, POOL = Conv2d(filters=4, kernel=3, pad=1), ReLU(), MaxPool2d(kernel=2)
+
+
+def plan(*layers, M=8):
+    return plan_for(Network((4, 16, 16), layers), M)
+
+
+def test_a_pool_right_behind_a_convolution_or_behind_its_relu_is_done_with_it():
+    for layers in ((CONV, POOL), (CONV, RELU, POOL)):
+        made = plan(*layers)
+        assert (set(made.pooled), made.late, made.elsewhere) == ({0}, {}, {len(layers) - 1})
+
+
+def test_any_other_relu_before_a_pool_is_done_behind_it():
+    made = plan(BatchNorm(), RELU, POOL)
+    assert (made.pooled, [relu.index for relu in made.late.values()], made.elsewhere) == ({}, [1], {1})
+    assert list(plan(CONV, RELU, POOL, M=64).late) == [2]
+
+
+def test_what_others_read_as_well_keeps_its_place():
+    assert plan(RELU, Residual(layers=[MaxPool2d(kernel=1)]), POOL).elsewhere == frozenset()
+    assert plan(CONV, Residual(layers=[RELU]), POOL).pooled == {}
+
+
+def test_a_twin_with_another_layer_has_a_plan_of_its_own():
+    network = Network((4, 16, 16), [CONV, RELU, POOL])
+    assert plan_for(network, 8).pooled
+    twin = network.with_layer(1, LeakyReLU(name=network.nodes[1].name))
+    assert plan_for(twin, 8) == AS_WRITTEN
