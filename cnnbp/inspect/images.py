@@ -9,7 +9,7 @@ from cnnbp.arrays import Array
 from cnnbp.config import Config, check_against_classes
 from cnnbp.data.folder import Split, scan_folder
 from cnnbp.data.split import Indices, in_turn
-from cnnbp.data.store import BadImage, decode_split
+from cnnbp.data.store import BadImage, ImageSet, decode_split
 from cnnbp.errors import DataError
 from cnnbp.training.checkpoint import Checkpoint
 from cnnbp.training.datasets import Subset, data_config, image_format, load_datasets, normalization
@@ -65,13 +65,7 @@ def folder_images(config: Config, count: int, *, trained: Checkpoint | None = No
     folder = scan_folder(data.path, classes=trained.classes if trained else None, allow_empty=data.allow_empty)
     check_against_classes(config, folder.classes)
     split = folder.splits.get("train") or next(iter(folder.splits.values()))
-    order = np.random.default_rng(config.seed).permutation(len(split.labels))
-    drawn = order[in_turn(split.labels[order])[:count]]
-    images = decode_split(_only(split, drawn), image_format(config), skip_bad=True, threads=threads)
-    if not len(images):
-        raise DataError(
-            f"none of the {len(drawn)} images drawn from {str(data.path)!r} can be read: `cnnbp data` says why"
-        )
+    images = _drawn(config, split, count, threads)
     seen, bad = Subset("drawn", images, np.arange(len(images))), images.bad
     if data.normalize == "auto" and not trained:
         datasets = load_datasets(config, skip_bad=True, threads=threads)
@@ -86,6 +80,15 @@ def folder_images(config: Config, count: int, *, trained: Checkpoint | None = No
         source=str(data.path),
         bad=bad,
     )
+
+
+def _drawn(config: Config, split: Split, count: int, threads: int) -> ImageSet:
+    order = np.random.default_rng(config.seed).permutation(len(split.labels))
+    drawn = order[in_turn(split.labels[order])[:count]]
+    images = decode_split(_only(split, drawn), image_format(config), skip_bad=True, threads=threads)
+    if not len(images):
+        raise DataError(f"none of the {len(drawn)} images drawn can be read: `cnnbp data {split.root}` says why")
+    return images
 
 
 def _only(split: Split, indices: Indices) -> Split:

@@ -1,18 +1,19 @@
 """What a step costs on several ranks, measured and predicted: `mpiexec -n 2 python -m tests.mpi.scaling`.
 
-Arguments: configurations, by default those that ship. The prediction for P ranks, one thread each, is made of what
-rank 0 measures while the others sleep, and of the exchanges alone:
+Arguments: configurations, by default those that ship. The prediction for P ranks, one thread each, on c cores is made
+of what one process measures while the others sleep, and of the exchanges alone:
 
-    step(P) = T · share(P) + latency · exchanges + 2 (P − 1)/P · 4N / bandwidth
+    step(P) = T · share(P) · max(1, P/c) + latency · exchanges + 2 (P − 1)/P · 4N / bandwidth
 
-T is the step on one rank, share(P) the largest part of the micro-batches that a rank has (times B/cores where B
-ranks have any, more than there are cores), N the number of parameters. `--paper` goes on to P = 16 over networks that
-are not here.
+T is the step of one process, share(P) the largest part of the micro-batches that a rank has, so that T/min(P, c) is
+left where they divide evenly; N is the number of parameters. Ranks without any micro-batch take no part in P/c.
+`--paper` goes on to P = 16, one rank to a core, over networks that are not here.
 """
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -24,7 +25,6 @@ from cnnbp.config import Config, load_config
 from cnnbp.engine import Engine, MicroBatch, available_cores, micro_batch_size
 from cnnbp.engine.mpi import MpiRanks
 from cnnbp.engine.ranks import ALONE, Ranks, run_of, runs
-from cnnbp.errors import ConfigError
 from cnnbp.losses import Loss
 from cnnbp.network import Network
 
@@ -70,7 +70,7 @@ class Case:
 
     def predicted(self, alone: float, size: int, cores: int, latency: float, bandwidth: float) -> float:
         reduction = latency * self.exchanges + 2 * (size - 1) / size * 4 * self.network.layout.size / bandwidth
-        return alone * self.share(size, cores) + (reduction if size > 1 else 0)
+        return alone * self.share(size, cores) + reduction
 
     def step(self, ranks: Ranks) -> float:
         """Return the median time of a step."""
@@ -116,9 +116,7 @@ def main() -> None:
     files = [argument for argument in sys.argv[1:] if argument != "--paper"] or SHIPPED
     ranks, waiting, cores = MpiRanks(), MpiRanks(), available_cores()
     with as_one(ranks):
-        if ranks.size == 1:
-            raise ConfigError("one rank exchanges nothing: start two or more with mpiexec -n")
-        latency, bandwidth = reduction(ranks)
+        latency, bandwidth = reduction(ranks) if ranks.size > 1 else (0.0, inf)
         rows = [measured(Case.of(ROOT / file), ranks, waiting) for file in files]
         if ranks.rank == 0:
             report(rows, ranks.size, cores, latency, bandwidth)
@@ -133,7 +131,7 @@ def measured(case: Case, ranks: Ranks, waiting: Ranks) -> tuple[Case, float, flo
 
 def report(rows: list[tuple[Case, float, float]], size: int, cores: int, latency: float, bandwidth: float) -> None:
     say(f"{size} ranks on {cores} cores: latency {1e6 * latency:.0f} µs, bandwidth {bandwidth / 1e6:.0f} MB/s")
-    titles = ("1 rank", "predicted", "measured", "faster")
+    titles = ("1 process", "predicted", "measured", "faster")
     say(f"{'network':10}{'parameters':>12}{'M':>6}{'cuts':>6}" + "".join(f"{title:>11}" for title in titles))
     for case, alone, together in rows:
         images = sum(len(part.labels) for part in case.batch)
