@@ -49,8 +49,10 @@ gradcheck-soak: $(INSTALLED)  ## the gradient checker on correct networks: no fa
 gradcheck-against-torch: torch  ## the gradient checker beside torch.autograd.gradcheck, with planted bugs
 	$(BIN)/python -m tests.gradcheck.against_torch
 
-data-bench: torch  ## images/s of the first epoch and of a cached one, beside a PyTorch DataLoader
+data-bench: torch  ## images/s beside a PyTorch DataLoader, what a step waits, and an image's time in a large folder
 	$(BIN)/python -m tests.data.throughput
+	$(BIN)/python -m tests.data.waiting
+	$(BIN)/python -m tests.data.growth
 
 data-memory: $(INSTALLED)  ## peak memory of training on folders larger than the cache
 	$(BIN)/python -m tests.data.memory

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, Positiv
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from cnnbp.data.geometry import Pixels, blocks, read_between, read_pixels
+from cnnbp.arrays import Arena
+from cnnbp.data.geometry import Pixels, blocks, cut, read_between
 from cnnbp.data.split import Indices
 from cnnbp.data.streams import image_uniforms
 
@@ -40,8 +41,8 @@ class Augmentation(BaseModel):
         return {"anyOf": [first, options]}
 
     @abstractmethod
-    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
-        """Return the changed images; `pixels` stay as they are."""
+    def apply(self, pixels: Pixels, uniforms: Uniforms, arena: Arena) -> Pixels:
+        """Return the changed images, in memory of their own; `pixels` stay as they are. The arena helps on the way."""
 
 
 class Flip(Augmentation):
@@ -49,10 +50,12 @@ class Flip(Augmentation):
 
     axis: Literal["horizontal", "vertical"]
 
-    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+    def apply(self, pixels: Pixels, uniforms: Uniforms, arena: Arena) -> Pixels:
         """Flip where the draw is below one half."""
-        mirrored = pixels[..., ::-1] if self.axis == "horizontal" else pixels[..., ::-1, :]
-        return np.where(uniforms[:, :, None, None] < 0.5, mirrored, pixels)
+        chosen = np.flatnonzero(uniforms[:, 0] < 0.5)
+        flipped = pixels.copy()
+        flipped[chosen] = pixels[chosen, :, :, ::-1] if self.axis == "horizontal" else pixels[chosen, :, ::-1]
+        return flipped
 
 
 class Shift(Augmentation):
@@ -61,13 +64,13 @@ class Shift(Augmentation):
     pixels: PositiveInt
     draws: ClassVar[int] = 2
 
-    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+    def apply(self, pixels: Pixels, uniforms: Uniforms, arena: Arena) -> Pixels:
         """Move down by the first draw and right by the second."""
-        down, right = _integers(uniforms, -self.pixels, self.pixels).T
-        height, width = pixels.shape[2:]
-        rows = np.clip(np.arange(height) - down[:, None], 0, height - 1)  # (m, H): where each row comes from
-        columns = np.clip(np.arange(width) - right[:, None], 0, width - 1)
-        return read_pixels(pixels, rows, columns)
+        size = pixels.shape[2:]
+        most = min(self.pixels, max(size))  # nothing changes beyond
+        down, right = _integers(uniforms, -self.pixels, self.pixels).clip(-most, most).T
+        padded = np.pad(pixels, ((0, 0), (0, 0), (most, most), (most, most)), mode="edge")
+        return cut(padded, most - down, most - right, size)
 
 
 class Crop(Augmentation):
@@ -76,13 +79,13 @@ class Crop(Augmentation):
     pad: PositiveInt
     draws: ClassVar[int] = 2
 
-    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+    def apply(self, pixels: Pixels, uniforms: Uniforms, arena: Arena) -> Pixels:
         """Cut at the corner that the draws name."""
-        border = (self.pad, self.pad)
-        padded = np.pad(pixels, ((0, 0), (0, 0), border, border))
+        count, channels, height, width = pixels.shape
+        padded = np.zeros((count, channels, height + 2 * self.pad, width + 2 * self.pad), np.uint8)
+        padded[..., self.pad : -self.pad, self.pad : -self.pad] = pixels
         top, left = _integers(uniforms, 0, 2 * self.pad).T
-        height, width = pixels.shape[2:]
-        return read_pixels(padded, top[:, None] + np.arange(height), left[:, None] + np.arange(width))
+        return cut(padded, top, left, (height, width))
 
 
 class Rotate(Augmentation):
@@ -90,12 +93,13 @@ class Rotate(Augmentation):
 
     degrees: float = Field(gt=0, le=180)
 
-    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+    def apply(self, pixels: Pixels, uniforms: Uniforms, arena: Arena) -> Pixels:
         """Look each output pixel up where it was before the turn."""
         angles = np.deg2rad((2 * uniforms[:, :, None] - 1) * self.degrees)  # (m, 1, 1)
         turned = np.empty_like(pixels)
         for block in blocks(pixels):
-            turned[block] = _turned(pixels[block], angles[block])
+            with arena.scratch():
+                turned[block] = _turned(pixels[block], angles[block], arena)
         return turned
 
 
@@ -104,11 +108,13 @@ class Brightness(Augmentation):
 
     fraction: float = Field(gt=0, le=1)
 
-    def apply(self, pixels: Pixels, uniforms: Uniforms) -> Pixels:
+    def apply(self, pixels: Pixels, uniforms: Uniforms, arena: Arena) -> Pixels:
         """Scale all channels of an image alike."""
         factor = 1 + self.fraction * (2 * uniforms[:, :, None, None] - 1)
-        levels = pixels * factor.astype(np.float32)
-        return np.minimum(np.rint(levels, out=levels), 255, out=levels).astype(np.uint8)
+        with arena.scratch():
+            levels = arena.empty(pixels.shape, np.float32)
+            np.multiply(pixels, factor.astype(np.float32), out=levels)
+            return np.minimum(np.rint(levels, out=levels), 255, out=levels).astype(np.uint8)
 
 
 AUGMENTATIONS: dict[str, type[Augmentation]] = {
@@ -120,10 +126,12 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
 }
 
 
-def augment(pixels: Pixels, steps: Sequence[Augmentation], *, seed: int, epoch: int, indices: Indices) -> Pixels:
+def augment(
+    pixels: Pixels, steps: Sequence[Augmentation], arena: Arena, *, seed: int, epoch: int, indices: Indices
+) -> Pixels:
     """Apply `steps` in turn to (m, C, H, W) images; `indices` (m,) say which images of the set they are."""
     for number, step in enumerate(steps):
-        pixels = step.apply(pixels, image_uniforms(seed, epoch, number, indices, step.draws))
+        pixels = step.apply(pixels, image_uniforms(seed, epoch, number, indices, step.draws), arena)
     return pixels
 
 
@@ -132,11 +140,15 @@ def _integers(uniforms: Uniforms, low: int, high: int) -> NDArray[np.intp]:
     return (low + np.floor(uniforms * (high - low + 1))).astype(np.intp)
 
 
-def _turned(pixels: Pixels, angles: NDArray[np.float64]) -> Pixels:
-    height, width = pixels.shape[2:]
+def _turned(pixels: Pixels, angles: NDArray[np.float64], arena: Arena) -> Pixels:
+    count, _, height, width = pixels.shape
     y = np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2  # (H, 1), from the centre
     x = np.arange(width, dtype=np.float32) - (width - 1) / 2  # (W,)
     cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
-    rows = cos * y - sin * x + (height - 1) / 2  # (m, H, W)
-    columns = sin * y + cos * x + (width - 1) / 2
-    return read_between(pixels, rows.clip(0, height - 1), columns.clip(0, width - 1))
+    rows, columns = (arena.empty((count, height, width), np.float32) for _ in range(2))
+    np.subtract(cos * y, sin * x, out=rows)
+    np.add(sin * y, cos * x, out=columns)
+    for places, size in ((rows, height), (columns, width)):
+        places += (size - 1) / 2
+        places.clip(0, size - 1, out=places)
+    return read_between(pixels, rows, columns, arena)

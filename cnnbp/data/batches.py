@@ -13,6 +13,7 @@ from cnnbp.data.split import Indices
 from cnnbp.data.store import ImageSet
 from cnnbp.data.streams import Purpose, stream
 from cnnbp.engine import MicroBatch
+from cnnbp.engine.memory import Memory
 from cnnbp.engine.ranks import ALONE, Ranks, run_of
 
 
@@ -52,9 +53,12 @@ def batches(
     Images that are not in memory are read by `threads` background threads, a few batches ahead. Raises DataError for
     a file that changed or vanished.
     """
+    memory = Memory()
 
     def micro_batch(indices: Indices) -> MicroBatch:
-        pixels = augment(images.take(indices), augmentations, seed=seed, epoch=epoch, indices=indices)
+        arena = memory.take_arena()
+        pixels = augment(images.take(indices), augmentations, arena, seed=seed, epoch=epoch, indices=indices)
+        memory.return_arena(arena)
         return MicroBatch(normalization.apply(pixels, dtype), images.labels[indices])
 
     def batch(indices: Indices) -> Batch:

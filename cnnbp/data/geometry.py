@@ -1,15 +1,17 @@
 """Reading the images of a batch at other places: at whole pixels, or between them."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]  # (m, C, H, W)
-Places = NDArray[Any]
+from cnnbp.arrays import Arena
 
-_BLOCK = 1 << 15  # places looked up at a time: what is computed for them stays in the processor's cache
+Pixels = NDArray[np.uint8]  # (m, C, H, W)
+Places = NDArray[np.float32]  # (m, H, W)
+
+_BLOCK = 1 << 14  # places looked up at a time: what is computed for them stays in the processor's cache
 
 
 def blocks(pixels: Pixels) -> Iterator[slice]:
@@ -19,40 +21,48 @@ def blocks(pixels: Pixels) -> Iterator[slice]:
     return (slice(start, start + count) for start in range(0, len(pixels), count))
 
 
-def read_pixels(pixels: Pixels, rows: Places, columns: Places) -> Pixels:
-    """Pick the outer product of rows (m, H) and columns (m, W) from each image, all channels alike."""
-    places = _flat_places(pixels, rows[:, :, None], columns[:, None])
-    return np.stack([channel.take(places) for channel in _channels(pixels)], axis=1)
+def cut(pixels: Pixels, top: NDArray[np.intp], left: NDArray[np.intp], size: tuple[int, int]) -> Pixels:
+    """Cut a piece of `size` (height, width) out of each image, at its own corner (m,)."""
+    pieces = sliding_window_view(pixels, size, axis=(2, 3))  # (m, C, corners, corners, height, width)
+    return pieces[np.arange(len(pixels)), :, top, left]
 
 
-def read_between(pixels: Pixels, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Pixels:
-    """Read each image at its own (m, H, W) places inside it, bilinearly, all channels alike."""
-    height, width = pixels.shape[2:]
-    top, left = (np.minimum(at.astype(np.int32), max(size - 2, 0)) for at, size in ((rows, height), (columns, width)))
-    down, along = (rows - top.astype(np.float32)), (columns - left.astype(np.float32))
-    corner = _flat_places(pixels, top, left)
-    right, below = int(width > 1), width * (height > 1)
-    read = np.empty((len(pixels), pixels.shape[1], *rows.shape[1:]), np.uint8)
-    for number, channel in enumerate(_channels(pixels)):
-        upper = _between(channel.take(corner), channel.take(corner + right), along)
-        lower = _between(channel.take(corner + below), channel.take(corner + (below + right)), along)
-        upper += (lower - upper) * down
-        read[:, number] = np.rint(upper, out=upper)
+def read_between(pixels: Pixels, rows: Places, columns: Places, arena: Arena) -> Pixels:
+    """Read each image at its own places inside it, bilinearly, all channels alike; overwrites the places."""
+    count, channels, height, width = pixels.shape
+    top, left = _taken_apart(rows, arena), _taken_apart(columns, arena)
+    down, along = rows, columns  # what is left of them
+    top *= width
+    top += left
+    corner = arena.empty(rows.shape, np.intp)  # in the flat pixels, of the first channel
+    np.add(top, np.arange(count)[:, None, None] * (channels * height * width), out=corner)
+    flat = arena.empty((pixels.size + width + 1,), np.float32)
+    flat[: pixels.size] = pixels.reshape(-1)
+    flat[pixels.size :] = 0  # a place on the last row or column weighs what is behind it with 0
+    neighbours = [(offset, arena.empty(rows.shape, np.float32)) for offset in (0, 1, width, width + 1)]
+    read = np.empty((count, channels, *rows.shape[1:]), np.uint8)
+    for channel in range(channels):
+        first = channel * height * width
+        a, b, c, d = (
+            flat[first + offset :].take(corner, out=levels, mode="wrap")  # the mode that needs no buffer
+            for offset, levels in neighbours
+        )
+        level = _between(_between(a, b, along), _between(c, d, along), down)
+        read[:, channel] = np.rint(level, out=level)
     return read
 
 
-def _channels(pixels: Pixels) -> Iterator[Pixels]:
-    """Yield each channel as a view that begins at its first pixel and runs to the end of the batch."""
-    flat, size = np.ascontiguousarray(pixels).reshape(-1), pixels.shape[2] * pixels.shape[3]
-    return (flat[number * size :] for number in range(pixels.shape[1]))
+def _taken_apart(places: Places, arena: Arena) -> NDArray[np.int32]:
+    """Return the last pixel at or before each place, and leave in the place how far it is from there."""
+    whole = arena.empty(places.shape, np.int32)
+    whole[...] = places
+    np.subtract(places, whole, out=places, dtype=np.float32, casting="unsafe")
+    return whole
 
 
-def _flat_places(pixels: Pixels, rows: Places, columns: Places) -> NDArray[np.intp]:
-    """Return where the places of each image are in such a view."""
-    count, channels, height, width = pixels.shape
-    first = np.arange(count)[:, None, None] * (channels * height * width)
-    return first + rows * width + columns
-
-
-def _between(first: Pixels, second: Pixels, share: NDArray[np.float32]) -> NDArray[np.float32]:
-    return first + (second.astype(np.float32) - first) * share
+def _between(first: Places, second: Places, share: Places) -> Places:
+    """Return first + (second - first)·share, in the memory of the second."""
+    second -= first
+    second *= share
+    second += first
+    return second

@@ -4,6 +4,7 @@ A stream is named by (seed, purpose, keys). Equal names give equal numbers on ev
 """
 
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +30,15 @@ def image_uniforms(seed: int, epoch: int, step: int, indices: NDArray[np.intp], 
 
     Counter-based (SplitMix64: Steele, Lea & Flood 2014), because a generator per image costs more than the image.
     """
-    key = np.random.SeedSequence([seed, Purpose.AUGMENT, epoch, step]).generate_state(1, np.uint64)
-    images = _mix(key + indices.astype(np.uint64) * _GAMMA)  # (m,)
+    images = _mix(_key(seed, epoch, step) + indices.astype(np.uint64) * _GAMMA)  # (m,)
     counters = np.arange(1, draws + 1, dtype=np.uint64) * _GAMMA
     bits = _mix(images[:, None] + counters)  # (m, draws)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+@lru_cache(maxsize=16)  # every micro-batch of an epoch asks for the same ones
+def _key(seed: int, epoch: int, step: int) -> np.uint64:
+    return np.uint64(np.random.SeedSequence([seed, Purpose.AUGMENT, epoch, step]).generate_state(1, np.uint64)[0])
 
 
 def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
