@@ -5,13 +5,15 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from cnnbp.cli.verbs import INTERRUPTED
 from cnnbp.engine.ranks import ALONE, Ranks
 
 _STDERR = 2
 _MESSAGES = {
-    signal.SIGINT: b"\ninterrupted: finishing this batch and saving; Ctrl-C again quits at once\n",
-    signal.SIGTERM: b"\nasked to end: finishing this batch and saving; a second signal quits at once\n",
+    signal.SIGINT: b"interrupted: finishing this batch and saving; Ctrl-C again quits at once\n",
+    signal.SIGTERM: b"asked to end: finishing this batch and saving; a second signal quits at once\n",
 }
+_CLEAR_LINE = b"\r\x1b[2K"
 
 
 class Interruption:
@@ -21,9 +23,11 @@ class Interruption:
     Of several ranks only the first says so, and what quits at once is mpiexec.
     """
 
-    def __init__(self, ranks: Ranks = ALONE) -> None:
+    def __init__(self, ranks: Ranks = ALONE, *, bar: bool = False) -> None:
+        """`bar` says that there is a progress bar on stderr's last line, whose place the message takes."""
         self.requested = False
-        self._ranks = ranks
+        self.exit_code = INTERRUPTED
+        self._ranks, self._line = ranks, _CLEAR_LINE if bar else b"\n"
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -44,6 +48,9 @@ class Interruption:
     def _first(self, number: int, frame: FrameType | None) -> None:
         if self._ranks.size == 1:
             self._restore()
-        if self._ranks.rank == 0 and not self.requested:
-            os.write(_STDERR, _MESSAGES[signal.Signals(number)])  # not through a stream, which may be in mid-write
-        self.requested = True
+        if self.requested:
+            return
+        if self._ranks.rank == 0:
+            message = self._line + _MESSAGES[signal.Signals(number)]
+            os.write(_STDERR, message)  # not through a stream, which may be in mid-write
+        self.requested, self.exit_code = True, 128 + number  # as shells count

@@ -1,14 +1,10 @@
 """The end of a run: what came of it, measured, written and shown."""
 
-import typer
-
 from cnnbp.cli.train_parts import Screen, TrainOptions
-from cnnbp.cli.verbs import INTERRUPTED
 from cnnbp.report.document import write_json
 from cnnbp.report.pictures import save_pictures
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.train import draw_result, draw_summary
-from cnnbp.training import loop
 from cnnbp.training.checkpoint import load_checkpoint
 from cnnbp.training.concerns import Concern
 from cnnbp.training.job import Job
@@ -38,19 +34,16 @@ def finish(recorder: Recorder, seconds: float, concerns: list[Concern], options:
 def follow_to_the_end(follower: Follower, screen: Screen) -> None:
     """Take part in what rank 0 does at the end."""
     job = follower.job
-    if not loop.is_over(job.config.train, follower.state.history):
-        raise typer.Exit(INTERRUPTED)
     _evaluate(job, share_checkpoint(None, job.engine.ranks).state, screen)
 
 
 def stop(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions, screen: Screen) -> None:
-    """Write and show how far the run came, and end with the exit code of an interruption."""
+    """Write and show how far the run came."""
     summary = _summary(recorder, "interrupted", seconds, concerns, None)
     recorder.directory.write_summary(summary)
     if options.common.json:
         write_json(summary)
     draw_summary(summary, screen.results)
-    raise typer.Exit(INTERRUPTED)
 
 
 def _summary(

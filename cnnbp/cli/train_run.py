@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+import typer
+
 from cnnbp.cli.interruption import Interruption
 from cnnbp.cli.train_end import finish, follow_to_the_end, stop
 from cnnbp.cli.train_parts import Screen, TrainOptions, load, show_start
@@ -101,17 +103,18 @@ def _train_on(
 def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions, screen: Screen) -> None:
     """Train to the end, or until Ctrl-C; then write and show what came of it."""
     started = perf_counter()
-    with progress_bar(screen.notes) as bar, Interruption(options.ranks) as interruption:
+    with progress_bar(screen.notes) as bar, Interruption(options.ranks, bar=bar.moves) as interruption:
         recorder = begin()
         concerns = _steps(recorder, options, screen, bar, interruption)
         recorder.save()
     seconds = perf_counter() - started
-    if isinstance(recorder, Follower):
+    over = loop.is_over(recorder.job.config.train, recorder.state.history)
+    if isinstance(recorder, Recorder):
+        (finish if over else stop)(recorder, seconds, concerns, options, screen)
+    elif over:
         follow_to_the_end(recorder, screen)
-    elif loop.is_over(recorder.job.config.train, recorder.state.history):
-        finish(recorder, seconds, concerns, options, screen)
-    else:
-        stop(recorder, seconds, concerns, options, screen)
+    if not over:
+        raise typer.Exit(interruption.exit_code)
 
 
 def _steps(

@@ -30,6 +30,11 @@ class Bar:
         self.task = self.progress.add_task("", total=None, note="", visible=False)
         self.what, self.shown_at = "", monotonic() + after - _PAUSE
 
+    @property
+    def moves(self) -> bool:
+        """Whether it is drawn over and over on the terminal's last line."""
+        return not self.progress.disable and self.progress.console.is_interactive
+
     def show(self, what: str, done: int, total: int, note: Callable[[], str] = str) -> None:
         """Say that `done` of `total` is done; a new `what` begins a new bar. `note` is asked only when it is shown."""
         now = monotonic()

@@ -106,7 +106,8 @@ def test_ctrl_c_is_answered_at_once_saves_and_says_how_to_go_on(tmp_path):
         terminal.type(b"\x03")
         assert terminal.finish() == 130
         lines = terminal.lines
-    assert sum("interrupted: finishing this batch" in line for line in lines) == 1
+    assert sum(line.startswith("interrupted: finishing this batch") for line in lines) == 1
+    assert not any("━━" in line for line in lines)  # no bar is left
     assert "Traceback" not in terminal.text
     assert next(line for line in lines if line.startswith("next ")).startswith("next  cnnbp train --resume run")
     assert json.loads((tmp_path / "run/summary.json").read_text())["status"] == "interrupted"
