@@ -9,11 +9,15 @@ from cnnbp.training.checkpoint import Checkpoint, without_data_path
 
 
 def weights(checkpoint: Checkpoint) -> dict[str, Array]:
-    """Return every parameter and running statistic by name: conv1.W, batchnorm1.running_mean."""
+    """Return every parameter and running statistic by name: conv1.W, batchnorm1.running_mean.
+
+    All have the parameters' dtype: other tools' batch norms take no statistics of another one than their input's.
+    """
     state = checkpoint.state
+    dtype = state.parameters.vector.dtype
     arrays = dict(state.parameters.items())
     for layer, statistics in state.running_statistics.items():
-        arrays |= {f"{layer}.{name}": array for name, array in statistics.items()}
+        arrays |= {f"{layer}.{name}": array.astype(dtype) for name, array in statistics.items()}
     return arrays
 
 

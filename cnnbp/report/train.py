@@ -27,6 +27,7 @@ from cnnbp.training.summary import Status, Summary
 
 _FAR_OFF = 1.5  # times the loss of equal probabilities
 _MANY_CLASSES = 12
+_MANY_DUPLICATES = 10
 
 
 def draw_job(job: Job, console: Console) -> None:
@@ -51,8 +52,13 @@ def draw_job_notes(job: Job, console: Console) -> None:
     draw_notes(job.datasets.skipped, job.datasets.notes, console, followed=job.datasets.folder.followed)
     duplicates = job.datasets.duplicates
     if duplicates:
-        first = " and ".join(map(repr, duplicates[0]))
-        console.print(f"warning: {len(duplicates)} images outside training are also in it, as {first}", style="yellow")
+        console.print(f"warning: {len(duplicates)} images outside training are also in it:", style="yellow")
+    for train, other in duplicates[:_MANY_DUPLICATES]:
+        console.print(printable(f"  {other!r} is {train!r}"), soft_wrap=True)
+    if len(duplicates) > _MANY_DUPLICATES:
+        own = len(job.datasets.folder.splits) > 1
+        where = f"; cnnbp data {shlex.quote(str(job.datasets.folder.root))} names all" if own else ""
+        console.print(printable(f"  and {len(duplicates) - _MANY_DUPLICATES} more{where}"), soft_wrap=True)
 
 
 def draw_initial_loss(loss: float, chance: float, classes: int, console: Console) -> None:

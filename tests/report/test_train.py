@@ -1,0 +1,32 @@
+import io
+
+from rich.console import Console
+
+from cnnbp.report.train import draw_job_notes
+from tests.data.images import noise, save
+from tests.training.jobs import config, images, working
+
+
+def notes(job_config):
+    screen = io.StringIO()
+    with working(job_config) as (job, _):
+        draw_job_notes(job, Console(file=screen, width=40))
+    return screen.getvalue().splitlines()
+
+
+def test_images_in_two_splits_are_named_up_to_ten_and_it_is_said_where_all_are(tmp_path):
+    images(tmp_path / "train", (12, 1))
+    for number in range(12):
+        save(tmp_path / "test" / "b" / f"{number:02}.png", noise(4, 4, seed=number))
+    title, *pairs, rest = notes(config(tmp_path, data={"validation": 0.0}))
+    assert title == "warning: 12 images outside training are "
+    assert len(pairs) == 1 + 10
+    assert pairs[1] == "  'test/b/00.png' is 'train/a/0.png'"
+    assert rest == f"  and 2 more; cnnbp data {tmp_path} names all"
+
+
+def test_an_image_that_is_held_out_and_trained_on_is_named(tmp_path):
+    for number in range(10):
+        save(tmp_path / "a" / f"{number}.png", noise(4, 4, seed=0))
+        save(tmp_path / "b" / f"{number}.png", noise(4, 4, seed=number))
+    assert any(line.startswith("  'a/") and " is 'a/" in line for line in notes(config(tmp_path)))
