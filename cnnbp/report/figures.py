@@ -1,5 +1,7 @@
 """Figures as PNG files. matplotlib is loaded only when one is drawn, and needs no display."""
 
+import logging
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DOTS_PER_INCH = 120
+# What systems bring for Chinese, Japanese and Korean, which matplotlib's own font has not.
+_FURTHER_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Apple SD Gothic Neo",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+)
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -19,6 +35,21 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
-    with written_whole(path) as file:
+    """Write a figure as PNG, whole or not at all. A letter that no font here has becomes a box, without a warning."""
+    _allow_further_fonts(figure)
+    with written_whole(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+
+
+def _allow_further_fonts(figure: "Figure") -> None:
+    """Let text that is not ASCII take letters from fonts that happen to be there."""
+    from matplotlib.font_manager import fontManager
+    from matplotlib.text import Text
+
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a weight that a font has not is no matter
+    here = set(fontManager.get_font_names())
+    further = [name for name in _FURTHER_FONTS if name in here]
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and not text.get_text().isascii():
+            text.set_fontfamily([*text.get_fontfamily(), *further])

@@ -10,7 +10,7 @@ from cnnbp.training.datasets import Subset
 from cnnbp.training.measure import Measurement
 from cnnbp.training.metrics import EpochMetrics
 
-HOSTILE = ["$x^", "[red]", "a\nb", "$", "long " * 20, "\\frac{", "\udcff"]
+HOSTILE = ["$x^", "日本", "[red]", "a\nb", "$", "long " * 20, "\\frac{", "\udcff"]
 
 
 def colours(path):
