@@ -1,7 +1,5 @@
 """Every configuration that comes along is read, has shapes, takes a step and passes a gradient check."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ from cnnbp.config import load_config
 from cnnbp.engine import Engine, MicroBatch
 from cnnbp.gradcheck import check_network
 from cnnbp.inspect.images import random_images
+from tests.cli.command import cnnbp
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 every_config = pytest.mark.parametrize(
@@ -27,11 +26,10 @@ def test_the_expected_configurations_come_along():
 
 @every_config
 def test_it_shows_its_shapes(path, tmp_path):
-    command = [sys.executable, "-m", "cnnbp", "shapes", str(path), "--backward"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
-    assert (result.returncode, result.stderr) == (0, "")
+    exit_code, screen, errors = cnnbp("shapes", path, "--backward", cwd=tmp_path)
+    assert (exit_code, errors) == (0, "")
     for node in load_config(path).network.nodes:
-        assert node.name in result.stdout
+        assert node.name in screen
 
 
 @every_config

@@ -2,18 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
+from subprocess import CompletedProcess
 
 import pytest
 
+from tests.cli.command import cnnbp
 from tests.data.images import noise, save
 
 
 def data(*arguments, **environment):
-    command = [sys.executable, "-m", "cnnbp", "data", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return CompletedProcess(arguments, *cnnbp("data", *arguments, **environment))
 
 
 @pytest.fixture

@@ -1,22 +1,22 @@
 """The command as a user runs it: real processes, real files."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+from tests.cli import command
+
+CONFIGS = command.ROOT / "configs"
 
 
-def cnnbp(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cnnbp", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+def cnnbp(*arguments: object, cwd: Path) -> CompletedProcess[str]:
+    return CompletedProcess(arguments, *command.cnnbp(*arguments, cwd=cwd))
 
 
-def refused(result: subprocess.CompletedProcess[str], code: int) -> str:
+def refused(result: CompletedProcess[str], code: int) -> str:
     assert result.returncode == code, result.stderr
     assert result.stderr.startswith("error: ")
     assert "Traceback" not in result.stderr
@@ -24,7 +24,7 @@ def refused(result: subprocess.CompletedProcess[str], code: int) -> str:
     return result.stderr
 
 
-def train_lecture(run: Path) -> subprocess.CompletedProcess[str]:
+def train_lecture(run: Path) -> CompletedProcess[str]:
     config = CONFIGS / "lecture.yaml"
     return cnnbp("train", config, "train.epochs=3", "--run", run, "--no-plots", cwd=run.parent)
 

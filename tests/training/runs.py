@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from tests.cli.command import COMMAND, environment
+from tests.cli.command import COMMAND, cnnbp, environment
 from tests.data.images import save
 
 # Augmentation, dropout, batch norm, adam with decay, a cosine: all that a resumed run must take up again.
@@ -67,9 +67,7 @@ def start(*arguments, cwd, **streams):
 
 def train(*arguments, cwd):
     """Run `cnnbp train`; return exit code, stdout and stderr."""
-    process = start(*arguments, cwd=cwd, stdout=subprocess.PIPE)
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+    return cnnbp("train", *arguments, "--no-plots", cwd=cwd)
 
 
 def fingerprint(run):
