@@ -23,7 +23,7 @@ run: $(INSTALLED)  ## train on the digits that come with the project
 	$(BIN)/cnnbp train configs/digits.yaml
 
 test: $(INSTALLED)  ## every test, in parallel
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 
 # One release of PyTorch, named: the conventions of the next one may differ, and the figures with them.
 torch: $(INSTALLED)
@@ -72,7 +72,7 @@ soak: $(INSTALLED)  ## kill -9 a run a hundred times, resume it, and compare the
 	$(BIN)/python -m tests.training.soak
 
 coverage: $(INSTALLED)  ## the tests' coverage of cnnbp, branch by branch
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --cov --cov-report=term:skip-covered --cov-report=html
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
 
 docs: $(INSTALLED)  ## run what the documents show, and write down what has changed; the schema, too
 	$(BIN)/cnnbp schema >configs/cnnbp.schema.json

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from cnnbp.config.options import model_at, section_of
-from cnnbp.config.problems import MOST_SHOWN, Problem, described, did_you_mean
+from cnnbp.config.problems import MOST_SHOWN, Problem, closest, described, did_you_mean
 from cnnbp.config.scalars import is_number
 from cnnbp.config.tree import Location, Node, Place, culprit, find
 
@@ -35,16 +35,33 @@ _WORDS_FOR_TRUE, _WORDS_FOR_FALSE = ("yes", "on", "y"), ("no", "off", "n")  # YA
 
 
 def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> Iterator[Problem]:
-    """Turn all errors into problems: what the branches of a union say of one value, or all that is missing, is one."""
+    """Turn all errors into problems: what the branches of a union say of one value, or all that is missing, is one.
+
+    An option that is misspelled is not missing as well.
+    """
+    details = error.errors(include_url=False)[:_MOST_READ]
+    meant = {_meant(detail, root, model) for detail in details if detail["type"] == "extra_forbidden"}
     by_subject: dict[Location, list[Detail]] = {}
-    for detail in error.errors(include_url=False)[:_MOST_READ]:
-        by_subject.setdefault(_subject(detail, root), []).append(detail)
+    for detail in details:
+        if detail["type"] != "missing" or _option(detail, root) not in meant:
+            by_subject.setdefault(_subject(detail, root), []).append(detail)
     outer = {path[:n] for path in by_subject for n in range(len(path))}
-    for path, details in by_subject.items():
-        place = find(root, details[0]["loc"])
-        if path in outer and (not place.is_exact or details[0]["type"] == "too_short"):
+    for path, about in by_subject.items():
+        place = find(root, about[0]["loc"])
+        if path in outer and (not place.is_exact or about[0]["type"] == "too_short"):
             continue  # another branch of the union got further, or the items that are missing are wrong
-        yield _problem(details, place, root, model)
+        yield _problem(about, place, root, model)
+
+
+def _meant(detail: Detail, root: Node, model: type[BaseModel]) -> Location:
+    """Return where the option stands that an unknown one was probably meant to be."""
+    *owner, name = find(root, detail["loc"]).path
+    return (*owner, closest(str(name), model_at(owner, model).model_fields) or name)
+
+
+def _option(detail: Detail, root: Node) -> Location:
+    """Return where an option would stand that is missing."""
+    return (*find(root, detail["loc"]).path, detail["loc"][-1])
 
 
 def _subject(detail: Detail, root: Node) -> Location:

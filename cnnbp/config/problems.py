@@ -1,6 +1,6 @@
 """What is wrong with a configuration, where, and how that is shown: every problem at once, each at its place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -116,7 +116,13 @@ def described(value: Any) -> str:
             return "a list"
 
 
+def closest(wrong: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant."""
+    close = get_close_matches(wrong.lower(), known, n=1) if len(wrong) <= _LONGEST else []
+    return close[0] if close else None
+
+
 def did_you_mean(wrong: str, known: Sequence[str]) -> str:
     """Return the hint that names the closest known word, else all of them."""
-    close = get_close_matches(wrong.lower(), known, n=1) if len(wrong) <= _LONGEST else []
-    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known)}"
+    meant = closest(wrong, known)
+    return f'did you mean "{meant}"?' if meant else f"known: {', '.join(known)}"

@@ -72,6 +72,7 @@ class _Builder:
     problems: list[Problem]
     events: Iterator[Any]
     anchors: dict[str, Node | None] = field(default_factory=dict)  # None while its node is not complete
+    has_merged: bool = False
 
     def document(self) -> Node:
         next(self.events)  # the start of the stream
@@ -155,9 +156,15 @@ class _Builder:
             self._report("a key must be a word", self._mark(event))
             return None
         if event.value == "<<" and not event.style:
-            self._report("merge keys (<<) are not allowed: write the keys out", self._mark(event))
+            self._refuse_merge(self._mark(event))
             return None
         return str(event.value)
+
+    def _refuse_merge(self, mark: Mark) -> None:
+        """Report the first of all merge keys: who uses one uses many, for one reason."""
+        if not self.has_merged:
+            self._report("merge keys (<<) are not allowed: write the keys out", mark)
+        self.has_merged = True
 
     def _grown(self, size: int, node: Node) -> int:
         if size + node.size > MOST_VALUES:

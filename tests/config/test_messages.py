@@ -37,6 +37,7 @@ from tests.config.texts import RIGHT, changed, complaint, complaints, refusal_of
         ("filters: 4, kernel: 3, name: a.b", 'name must be letters, digits, _ and -, not "a.b"', "a.b"),
         ("filters: 4, kernel: 3, name: 3", "name must be text, not 3", "3"),
         ("filter: 4, filters: 4, kernel: 3", 'unknown option "filter" for conv2d (did you mean "filters"?)', "filter"),
+        ("filters: 4, kernle: 3", 'unknown option "kernle" for conv2d (did you mean "kernel"?)', "kernle"),
         ("kernel: 3", 'conv2d needs "filters"', "conv2d"),
         ("", 'conv2d needs "filters" and "kernel"', "conv2d"),
         ("filters: 4, kernel: 3, groups: 3", "filters (4) must be divisible by groups (3)", "conv2d"),
@@ -130,10 +131,17 @@ def test_all_that_is_wrong_is_said_at_once_from_top_to_bottom():
     )
     assert complaints(text) == [
         ('unknown option "sed" for the configuration (did you mean "seed"?)', "sed"),
-        ('conv2d needs "filters"', "conv2d"),
         ('unknown option "filter" for conv2d (did you mean "filters"?)', "filter"),
         ("kernel must be above 0, not -1", "-1"),
         ('unknown layer "rellu" (did you mean "relu"?)', "rellu"),
+    ]
+
+
+def test_a_misspelled_option_is_not_missed_as_well_but_others_are():
+    assert complaints(changed("filters: 4, kernel: 3", "kernle: 3").replace("loss:", "los:")) == [
+        ('conv2d needs "filters"', "conv2d"),
+        ('unknown option "kernle" for conv2d (did you mean "kernel"?)', "kernle"),
+        ('unknown option "los" for the configuration (did you mean "loss"?)', "los"),
     ]
 
 

@@ -93,6 +93,10 @@ def test_aliases_are_counted_as_what_they_stand_for():
     assert place_of(problem)[0] < 6
 
 
+def test_merge_keys_are_refused_once():
+    assert len(read("a: &a {b: 1}\nc: {<<: *a, d: 2}\ne: {<<: *a}\n")[1]) == 1
+
+
 def test_a_merge_key_bomb_is_refused_like_any_other():
     bomb = "a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40))
     assert "more than 20000 values" in refusal_of(bomb).message

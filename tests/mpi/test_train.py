@@ -12,7 +12,7 @@ from tests.mpi.jobs import checkpoint, needs_mpiexec, started, train
 
 pytestmark = needs_mpiexec
 
-LONG = 25  # epochs of a run that is stopped before its end
+LONG = 15  # epochs of a run that is stopped before its end
 
 
 @pytest.fixture(scope="module")
