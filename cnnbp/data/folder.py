@@ -58,8 +58,8 @@ class Files(Sequence[Path]):
 class ImageFolder:
     """What a scan found; no image has been opened.
 
-    `splits` has those of "train", "val" and "test" that are there. `empty` names the class folders without images, as
-    split/class. `skipped` counts by reason what was passed over; `followed` the links that lead out of the folder.
+    `splits` has those of "train", "val" and "test" that are there. `empty` names the class folders without images, from
+    the root. `skipped` counts by reason what was passed over; `followed` the links that lead out of the folder.
     """
 
     root: Path
@@ -79,12 +79,18 @@ def scan_folder(root: Path, *, classes: Sequence[str] | None = None, allow_empty
     """
     root = root.absolute()
     walk = Walk(root)
-    found = {split: _class_files(folder, walk) for split, folder in _split_folders(root, walk).items()}
+    folders = _split_folders(root, walk)
+    found = {split: _class_files(folder, walk) for split, folder in folders.items()}
     if classes is None and "train" not in found:
         raise DataError(f"{str(root)!r} has {' and '.join(found)} but no train folder")
     names = tuple(classes if classes is not None else found["train"])
     _reject_unknown(found, names, root)
-    empty = tuple(f"{split}/{name}" for split, files in found.items() for name, images in files.items() if not images)
+    empty = tuple(
+        (folders[split] / name).relative_to(root).as_posix()
+        for split, files in found.items()
+        for name, images in files.items()
+        if not images
+    )
     if empty and not allow_empty:
         raise DataError(f"{str(root)!r} has {describe_empty(empty)}")
     present = [split for split in ("train", "val", "test") if split in found]

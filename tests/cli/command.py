@@ -59,6 +59,6 @@ def _main(arguments, cwd, variables, out, err):
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = ["cnnbp", *arguments]
-    from cnnbp.cli import main
+    from cnnbp.__main__ import main
 
     main()

@@ -61,7 +61,7 @@ def test_a_class_may_be_called_train_beside_other_classes(tmp_path):
         (["val/a/1.png", "test/a/1.png"], "has test and val but no train folder"),
         (["train/a/1.png", "val/a/1.png", "valid/a/1.png"], "both 'val' and 'valid'"),
         (["train/a/1.png", "test/z/1.png", "val/y/1.png"], "'test/z', 'val/y'"),
-        (["a/1.png", "b/x.txt", "c/.1.png"], "without images: 'train/b', 'train/c'.*allow_empty"),
+        (["a/1.png", "b/x.txt", "c/.1.png"], "without images: 'b', 'c'.*allow_empty"),
     ],
 )
 def test_an_unusable_folder_says_what_is_wrong(tmp_path, files, message):

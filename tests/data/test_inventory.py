@@ -60,7 +60,7 @@ def test_one_class_is_a_problem_and_so_is_an_empty_one_unless_allowed(tmp_path):
     save(tmp_path / "a" / "1.png", noise(4, 4))
     assert "nothing to tell apart" in take_inventory(tmp_path).problems[0]
     (tmp_path / "b").mkdir()
-    assert take_inventory(tmp_path).problems[0].startswith("class folders without images: 'train/b'")
+    assert take_inventory(tmp_path).problems[0].startswith("class folders without images: 'b'")
     assert take_inventory(tmp_path, allow_empty=True).problems == ()
 
 
