@@ -1,7 +1,7 @@
 """The real command, in a process of its own.
 
-A process that starts from nothing spends most of its time on imports. So `cnnbp` forks its process off from one that has
-them done; what is about the start itself uses COMMAND.
+A process that starts from nothing spends most of its time on imports. So `cnnbp` forks its process off from one that
+has them done; what is about the start itself uses COMMAND.
 """
 
 import os
@@ -18,7 +18,8 @@ COMMAND = (sys.executable, "-m", "cnnbp")
 
 _SECONDS = 120
 _READY = get_context("forkserver")
-_READY.set_forkserver_preload([f"cnnbp.cli.{verb}" for verb in VERBS])
+if "COVERAGE_PROCESS_CONFIG" not in os.environ:  # else each process is to be seen importing
+    _READY.set_forkserver_preload([f"cnnbp.cli.{verb}" for verb in VERBS])
 
 
 def environment(**variables):
