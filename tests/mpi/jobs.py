@@ -26,7 +26,7 @@ LAYERS = {
     "batchnorm": "[*conv, batchnorm, relu, *rest]",
 }
 _PARTS = {
-    "*conv": "{conv2d: {filters: 4, kernel: 5, pad: same}}",
+    "*conv": "{conv2d: {filters: 16, kernel: 3, pad: same}}",
     "*rest": "{maxpool2d: {kernel: 8}}, flatten, {dropout: {p: 0.2}}, {dense: {units: 2}}",
 }
 _CONFIG = """\

@@ -12,7 +12,7 @@ from tests.mpi.jobs import checkpoint, needs_mpiexec, started, train
 
 pytestmark = needs_mpiexec
 
-LONG = 15  # epochs of a run that is stopped before its end
+LONG = 40  # epochs of a run that is stopped before its end
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_a_divergence_is_traced_as_in_one_process_and_said_once(tmp_path):
 
 def test_ranks_without_work_are_told_of(tmp_path):
     config = jobs.write_job(tmp_path, "plain", epochs=1)
-    code, out, err = train(config, "train.batch_size=2", "--threads", "1", ranks=3, cwd=tmp_path)
+    code, out, err = train(config, "train.batch_size=2", "data.validation=0.9", "--threads", "1", ranks=3, cwd=tmp_path)
     assert code == 0
     assert ", 1 thread each" in out
     assert "a batch of 2 images is cut into 1 micro-batch, so 2 of 3 ranks have nothing to do" in err
