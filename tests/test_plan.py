@@ -5,8 +5,8 @@ from cnnbp.plan import AS_WRITTEN, plan_for
 CONV, RELU, POOL = Conv2d(filters=4, kernel=3, pad=1), ReLU(), MaxPool2d(kernel=2)
 
 
-def plan(*layers, M=8):
-    return plan_for(Network((4, 16, 16), layers), M)
+def plan(*layers):
+    return plan_for(Network((4, 16, 16), layers), 8)
 
 
 def test_a_pool_right_behind_a_convolution_or_behind_its_relu_is_done_with_it():
@@ -18,7 +18,7 @@ def test_a_pool_right_behind_a_convolution_or_behind_its_relu_is_done_with_it():
 def test_any_other_relu_before_a_pool_is_done_behind_it():
     made = plan(BatchNorm(), RELU, POOL)
     assert (made.pooled, [relu.index for relu in made.late.values()], made.elsewhere) == ({}, [1], {1})
-    assert list(plan(CONV, RELU, POOL, M=64).late) == [2]
+    assert list(plan(CONV, RELU, MaxPool2d(kernel=3)).late) == [2]
 
 
 def test_what_others_read_as_well_keeps_its_place():

@@ -6,6 +6,8 @@ a row. A `Phases` array is (P, C, H, W/P, M): with P = 1 the feature map (C, H, 
 and its odd columns.
 """
 
+from functools import cache
+
 import numpy as np
 
 from cnnbp.arrays import Array
@@ -14,20 +16,30 @@ from cnnbp.layers.base import Context
 Phases = Array
 
 
-def split(x: Array, ctx: Context) -> Phases:
-    """Return the two phases of x (C, H, W, M), W even."""
+def apart(x: Array) -> Phases:
+    """View x (C, H, W, M), W even, as its two phases."""
     C, H, W, M = x.shape
-    phases = ctx.empty((2, C, H, W // 2, M), x.dtype)
-    _pixels(phases)[...] = _pixels(x).reshape(C, H, W // 2, 2).transpose(3, 0, 1, 2)
+    return x.reshape(C, H, W // 2, 2, M).transpose(3, 0, 1, 2, 4)
+
+
+def split(x: Array, ctx: Context) -> Phases:
+    """Copy the two phases of x (C, H, W, M), W even."""
+    view = apart(x)
+    phases = ctx.empty(view.shape, x.dtype)
+    _pixels(phases)[...] = _pixels(view)
     return phases
 
 
 def merge(phases: Phases, x: Array) -> None:
-    """Write the two phases of x to x (C, H, W, M)."""
-    _, C, H, half, _ = phases.shape
-    _pixels(x).reshape(C, H, half, 2)[...] = _pixels(phases).transpose(1, 2, 3, 0)
+    """Copy two phases to x (C, H, W, M)."""
+    _pixels(apart(x))[...] = _pixels(phases)
 
 
 def _pixels(x: Array) -> Array:
     """View x (…, M) as its pixels (…): one item is copied faster than a run of M numbers."""
-    return x.view(np.dtype((np.void, x.shape[-1] * x.itemsize)))[..., 0]
+    return x.view(_pixel(x.shape[-1] * x.itemsize))[..., 0]
+
+
+@cache
+def _pixel(size: int) -> "np.dtype[np.void]":
+    return np.dtype((np.void, size))

@@ -13,6 +13,8 @@ from cnnbp.layers.conv import require_feature_map
 from cnnbp.layers.operators import Operator
 from cnnbp.layers.windows import Pad, Size, output_size, padded, places, unpadded, window_over
 
+_MaxPoolCache = tuple[Array, Array, Shape, pairs.Winners | None]  # padded x, y, the shape of x, where the maxima are
+
 
 class _Pool(Layer):
     """What the pools share: (C, H, W, M) → (C, OH, OW, M), OH = ⌊(H + pad − kernel)/stride⌋ + 1."""
@@ -50,27 +52,24 @@ class MaxPool2d(_Pool, PiecewiseLayer):
     def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
         return (Operator("MaxPool", attributes=self.window(input_shape).onnx_attributes()),)
 
-    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array, Shape]]:
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, _MaxPoolCache]:
         window, (C, H, W, M) = self.window(x.shape), x.shape
         OH, OW = window.positions((H, W))
         xp = padded(x, window, ctx, fill=-inf)
         y = ctx.empty((C, OH, OW, M), x.dtype)
         if window == pairs.WINDOW:
-            pairs.maximum(xp, y, ctx)
-            return y, (xp, y, x.shape[:-1])
+            return y, (xp, y, x.shape[:-1], pairs.pool(x, y, ctx))
         y.fill(-inf)
         for _, _, view in places(xp, window, (OH, OW)):
             np.maximum(y, view, out=y)
-        return y, (xp, y, x.shape[:-1])
+        return y, (xp, y, x.shape[:-1], None)
 
-    def backward(
-        self, params: Params, cache: tuple[Array, Array, Shape], dy: Array, ctx: Context
-    ) -> tuple[Array, Gradients]:
-        xp, y, input_shape = cache
+    def backward(self, params: Params, cache: _MaxPoolCache, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        xp, y, input_shape, winners = cache
         window = self.window(input_shape)
-        if window == pairs.WINDOW:
+        if winners:
             dx = ctx.empty(xp.shape, dy.dtype)
-            pairs.route(xp, y, dy, dx)
+            pairs.unpool(winners, dy, dx, ctx)
             return dx, {}
         dxp = ctx.zeros(xp.shape, dy.dtype)
         free = np.ones(y.shape, bool)  # windows that have not given their gradient away yet
@@ -82,9 +81,9 @@ class MaxPool2d(_Pool, PiecewiseLayer):
             free ^= hit
         return unpadded(dxp, window), {}
 
-    def branches(self, params: Params, cache: tuple[Array, Array, Shape], ctx: Context) -> Array:
+    def branches(self, params: Params, cache: _MaxPoolCache, ctx: Context) -> Array:
         """Return the position of the maximum inside each window, row-major: (C, OH, OW, M)."""
-        xp, y, input_shape = cache
+        xp, y, input_shape, _ = cache
         window = self.window(input_shape)
         position = np.zeros(y.shape, np.min_scalar_type(prod(window.kernel)))
         views = [view for _, _, view in places(xp, window, y.shape[1:3])]
