@@ -8,7 +8,8 @@ import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.computation import Computation
-from cnnbp.layers import PiecewiseLayer
+from cnnbp.layers import Context, CoupledLayer, PiecewiseLayer
+from cnnbp.layers.base import Gradients as LayerGradients
 from cnnbp.layers.base import Params
 from cnnbp.network import Node
 
@@ -33,8 +34,10 @@ def replay(computation: Computation, caches: Mapping[int, Any], disturb: Disturb
 
     Piecewise layers are held on the computation's branches, and go backward from the given caches: a cache is where
     their branches are. What other layers cache is disturbed too: tanh's 1 − y² is all rounding where y is nearly 1.
+    Coupled layers read twice, for their statistics and to apply them: a rounded mean is off for all images alike.
     """
-    return _Replay(computation, caches, disturb).gradients()
+    kind = _Replay if disturb is undisturbed else _CoupledReadsTwice
+    return kind(computation, caches, disturb).gradients()
 
 
 @dataclass(frozen=True)
@@ -52,29 +55,35 @@ class _Replay:
         y = values[computation.output]
         found = Gradients({}, {computation.output: computation.head.gradient(y, self.disturb)})
         for node in reversed(computation.nodes):
-            self._backward(node, self._disturbed(node, caches[node.index]), values[node.inputs[0]], found)
+            self._backward(node, self._disturbed(node, caches[node.index]), found)
         found.values.update({i: self.disturb(gradient) for i, gradient in found.values.items()})
         return found
+
+    def _forward(self, node: Node, x: Any, caches: dict[int, Any]) -> Array:
+        context, params = self._context(node), self._params(node)
+        if isinstance(node.layer, PiecewiseLayer):
+            return node.layer.forward_on(params, x, self.computation.branches[node.index], context)
+        y, caches[node.index] = self._run(node, x, context)
+        return y
+
+    def _backward(self, node: Node, cache: Any, found: Gradients) -> None:
+        dx, tensors = self._run_back(node, cache, self.disturb(found.values[node.index]), self._context(node))
+        found.parameters.update({f"{node.name}.{name}": self.disturb(array) for name, array in tensors.items()})
+        for value, dvalue in zip(node.inputs, dx if len(node.inputs) > 1 else (dx,), strict=True):
+            so_far = found.values.get(value)
+            found.values[value] = dvalue if so_far is None else so_far + dvalue
+
+    def _run(self, node: Node, x: Any, context: Context) -> tuple[Array, Any]:
+        return node.layer.forward(self._params(node), x, context)
+
+    def _run_back(self, node: Node, cache: Any, dy: Array, context: Context) -> tuple[Any, LayerGradients]:
+        return node.layer.backward(self._params(node), cache, dy, context)
 
     def _params(self, node: Node) -> Params:
         return self.computation.params[node.name]
 
-    def _forward(self, node: Node, x: Any, caches: dict[int, Any]) -> Array:
-        context = self.computation.context(node, Arena())
-        if isinstance(node.layer, PiecewiseLayer):
-            return node.layer.forward_on(self._params(node), x, self.computation.branches[node.index], context)
-        y, caches[node.index] = node.layer.forward(self._params(node), x, context)
-        return y
-
-    def _backward(self, node: Node, cache: Any, x: Array, found: Gradients) -> None:
-        dy = self.disturb(found.values[node.index])
-        dx, tensors = node.layer.backward(self._params(node), cache, dy, self.computation.context(node, Arena()))
-        found.parameters.update({f"{node.name}.{name}": self.disturb(array) for name, array in tensors.items()})
-        if node.is_coupled:
-            dx = self._shifted(dx, x)
-        for value, dvalue in zip(node.inputs, dx if len(node.inputs) > 1 else (dx,), strict=True):
-            so_far = found.values.get(value)
-            found.values[value] = dvalue if so_far is None else so_far + dvalue
+    def _context(self, node: Node) -> Context:
+        return self.computation.context(node, Arena())
 
     def _disturbed(self, node: Node, cache: Any) -> Any:
         if isinstance(cache, np.ndarray):
@@ -83,11 +92,23 @@ class _Replay:
             return tuple(self._disturbed(node, item) for item in cache)
         return cache
 
-    def _shifted(self, dx: Array, x: Array) -> Array:
-        """Disturb what a coupled layer subtracts, a mean and a multiple of x − μ: one error for a channel each."""
-        places = tuple(range(1, dx.ndim))
-        size = np.abs(dx).max(axis=places, keepdims=True)
-        away = x - x.mean(axis=places, keepdims=True)
-        away /= np.maximum(np.abs(away).max(axis=places, keepdims=True), np.finfo(float).tiny)
-        shifted: Array = dx + (self.disturb(size) - size) + (self.disturb(size) - size) * away
-        return shifted
+
+class _CoupledReadsTwice(_Replay):
+    """Coupled layers read what they are given once for their statistics and once more to apply them.
+
+    The two readings are rounded apart, and so are the statistics: an error of the mean is one error for all images.
+    """
+
+    def _run(self, node: Node, x: Any, context: Context) -> tuple[Array, Any]:
+        if not isinstance(node.layer, CoupledLayer):
+            return super()._run(node, x, context)
+        params = self._params(node)
+        statistics = self.disturb(node.layer.statistics(params, x, context))
+        return node.layer.apply(params, self.disturb(x), statistics, context)
+
+    def _run_back(self, node: Node, cache: Any, dy: Array, context: Context) -> tuple[Any, LayerGradients]:
+        if not isinstance(node.layer, CoupledLayer):
+            return super()._run_back(node, cache, dy, context)
+        params = self._params(node)
+        sums, tensors = node.layer.gradient_statistics(params, cache, dy, context)
+        return node.layer.apply_gradient(params, cache, self.disturb(dy), self.disturb(sums), context), tensors

@@ -122,13 +122,13 @@ class GELU(Layer):
         return (Operator("Gelu", attributes={"approximate": "tanh"}),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array]]:
-        t = np.tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x))
-        return 0.5 * x * (1 + t), (x, t)
+        s = sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x * x * x))  # (1 + tanh u)/2 = σ(2u), without the cancellation
+        return x * s, (x, s)
 
     def backward(self, params: Params, cache: tuple[Array, Array], dy: Array, ctx: Context) -> tuple[Array, Gradients]:
-        x, t = cache
-        dt = (1 - t * t) * sqrt(2 / pi) * (1 + 3 * 0.044715 * x * x)
-        return dy * (0.5 * (1 + t) + 0.5 * x * dt), {}
+        x, s = cache
+        ds = 2 * sqrt(2 / pi) * s * (1 - s) * (1 + 3 * 0.044715 * x * x)
+        return dy * (s + x * ds), {}
 
 
 class SiLU(Layer):

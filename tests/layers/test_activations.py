@@ -64,6 +64,18 @@ def test_values_and_slopes_at_zero_and_far_out(layer, values, slopes, dtype):
     np.testing.assert_allclose(dx, [slopes], atol=1e-12)
 
 
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.float64, 1e-13)])
+def test_gelu_keeps_its_digits_left_of_0_where_1_plus_tanh_cancels(dtype, rtol):
+    x = np.array([[-2.0, -4.0, -6.0]], dtype)
+    u = 2 * np.sqrt(2 / np.pi) * (np.abs(x.astype(float)) + 0.044715 * np.abs(x.astype(float)) ** 3)
+    s = np.exp(-u) / (1 + np.exp(-u))  # (1 + tanh(−u/2))/2
+    slope = s + x * s * (1 - s) * 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x.astype(float) ** 2)
+    y, cache = GELU().forward({}, x, Context())
+    dx, _ = GELU().backward({}, cache, np.ones_like(y), Context())
+    np.testing.assert_allclose(y, x * s, rtol=rtol)
+    np.testing.assert_allclose(dx, slope, rtol=rtol)
+
+
 def test_relu_works_in_place_where_it_may_and_only_there():
     x = np.array([[-1.0, 2.0]])
     y, _ = ReLU().forward({}, x, Context())
