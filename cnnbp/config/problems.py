@@ -117,9 +117,14 @@ def described(value: Any) -> str:
 
 
 def closest(wrong: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant."""
-    close = get_close_matches(wrong.lower(), known, n=1) if len(wrong) <= _LONGEST else []
-    return close[0] if close else None
+    """Return the known word that was probably meant; case decides only between those that differ in nothing else."""
+    if len(wrong) > _LONGEST:
+        return None
+    folded: dict[str, list[str]] = {}
+    for word in known:
+        folded.setdefault(word.lower(), []).append(word)
+    close = get_close_matches(wrong.lower(), folded, n=1)
+    return get_close_matches(wrong, folded[close[0]], n=1, cutoff=0)[0] if close else None
 
 
 def did_you_mean(wrong: str, known: Sequence[str]) -> str:

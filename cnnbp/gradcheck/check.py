@@ -9,7 +9,7 @@ import numpy as np
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.endtoend import NetworkCase, examined_network_case, network_case
-from cnnbp.gradcheck.examination import Examination, Finding, examinations, run_all
+from cnnbp.gradcheck.examination import Examination, Finding, brief_examinations, examinations, run_all
 from cnnbp.gradcheck.explanation import layer_result, merged, traced
 from cnnbp.gradcheck.layerwise import LayerCase, layer_cases, loss_cases
 from cnnbp.gradcheck.point import Point
@@ -22,8 +22,6 @@ from cnnbp.network import Network, Node
 from cnnbp.parameters import Parameters, Tensors
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
-
-JITTERED_ENTRIES = 2  # of each tensor, and one direction: layers alone are checked with moved parameters anyway
 
 
 def check_network(
@@ -81,10 +79,13 @@ def _network_cases(point: Point, seed: int, workers: Workers) -> list[NetworkCas
 def _plan(
     alone: Sequence[LayerClaim], whole: Sequence[Sequence[LayerClaim]], entries: int | None, seed: int
 ) -> list[Examination]:
-    """Plan to check the layers alone and the network at its own point in full measure, elsewhere a few entries."""
+    """Plan to check the layers alone and the network at its own point in full measure, and briefly elsewhere.
+
+    Layers alone are checked with moved parameters anyway.
+    """
     planned = examinations([*alone, *(whole[0] if whole else ())], entries, seed)
     for claims in whole[1:]:
-        planned += examinations(claims, JITTERED_ENTRIES, seed)
+        planned += brief_examinations(claims, seed)
     return planned
 
 

@@ -1,8 +1,8 @@
 """What backward says about one tensor, and the means to put it to the test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from cnnbp.arrays import Arena, Array
 from cnnbp.engine import values_in_use
 from cnnbp.gradcheck.arguments import Argument
 from cnnbp.gradcheck.computation import Forward
+from cnnbp.gradcheck.rounding import Amplification
 
 STACK_BYTES = (
     16 << 20
@@ -40,8 +41,13 @@ class Claim(Protocol):
         ...
 
     @property
-    def rounding(self) -> float:
-        """How far off a correct gradient may be: what its own computation loses."""
+    def rounding(self) -> Array:
+        """How far off each entry of a correct gradient may be: what its own computation loses."""
+        ...
+
+    @property
+    def forward_rounding(self) -> float:
+        """How far off the scalar itself may be."""
         ...
 
     @property
@@ -57,6 +63,10 @@ class Claim(Protocol):
     @property
     def work(self) -> int:
         """How many multiply-adds one copy takes, about."""
+        ...
+
+    def closer(self) -> Self:
+        """Return the claim with its rounding measured by more runs."""
         ...
 
     def parts(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> tuple[Array, Array]:
@@ -81,7 +91,18 @@ class LayerClaim:
 
     argument: Argument
     gradient: Array
-    rounding: float
+    amplification: Amplification | None  # None: no rounding is allowed for
+
+    @cached_property
+    def rounding(self) -> Array:
+        return np.zeros(self.theta.shape) if self.amplification is None else self.amplification.rounding(self.argument)
+
+    @property
+    def forward_rounding(self) -> float:
+        return 0.0 if self.amplification is None else self.amplification.forward_rounding
+
+    def closer(self) -> "LayerClaim":
+        return replace(self, amplification=self.amplification and self.amplification.closer)
 
     @property
     def name(self) -> str:

@@ -6,12 +6,14 @@ from enum import IntEnum
 import numpy as np
 
 from cnnbp.arrays import Array
+from cnnbp.gradcheck.claims import Claim
 from cnnbp.gradcheck.numeric import Probe
 
 DECISIVE = 1e-5  # a bound below this share of an entry's size decides
 SMALLEST = 1e-3  # an entry's size counts as at least this share of its tensor's largest
 EQUAL, DIFFERENT = 1e-10, 1e-8  # of an entry's size: rounding of two long computations, and surely more than that
 COARSE = 1e-2  # a gradient whose own rounding is more than this share of an entry says nothing about it
+DOUBT = 100.0  # times the rounding: a gradient that is wrong by less may be right, and its rounding taken for too small
 
 
 class Verdict(IntEnum):
@@ -41,6 +43,7 @@ class Direction:
 
     analytic: float
     numeric: float
+    rounding: float
     verdict: Verdict
 
 
@@ -49,7 +52,7 @@ def compare(probe: Probe, entries: Array, h: float) -> Comparison:
     analytic = probe.claim.gradient.reshape(-1)[entries]
     estimate, kink = probe.differences(entries, h)
     numeric, largest = estimate.derivative, np.abs(estimate.derivative).max(initial=0.0)
-    bound = estimate.bound + 1e-13 * largest + probe.claim.rounding
+    bound = estimate.bound + 1e-13 * largest + probe.claim.rounding.reshape(-1)[entries]
     size = np.maximum(np.abs(numeric), SMALLEST * largest)
     agree = np.abs(analytic - numeric) <= bound
     dead = (numeric == 0) & (analytic == 0)
@@ -68,14 +71,15 @@ def compare(probe: Probe, entries: Array, h: float) -> Comparison:
 def _settled(comparison: Comparison, where: Array, largest: float, probe: Probe) -> Comparison:
     """Return the comparison with some entries judged by the complex step."""
     exact = probe.complex_step(comparison.entries[where])
+    rounding = probe.claim.rounding.reshape(-1)[comparison.entries[where]]
     size = np.maximum(np.abs(exact), SMALLEST * largest)
     verdicts, numeric, bound = comparison.verdicts.copy(), comparison.numeric.copy(), comparison.bound.copy()
-    verdicts[where] = _judge(comparison.analytic[where], exact, size, probe.claim.rounding)
-    numeric[where], bound[where] = exact, EQUAL * size + probe.claim.rounding
+    verdicts[where] = _judge(comparison.analytic[where], exact, size, rounding)
+    numeric[where], bound[where] = exact, EQUAL * size + rounding
     return Comparison(comparison.entries, comparison.analytic, numeric, bound, comparison.kink, verdicts)
 
 
-def _judge(analytic: Array, exact: Array, size: Array, rounding: float) -> Array:
+def _judge(analytic: Array, exact: Array, size: Array, rounding: Array) -> Array:
     difference, nothing = np.abs(analytic - exact), np.maximum(np.abs(analytic), np.abs(exact)) <= rounding
     equal, different = EQUAL * size + rounding, DIFFERENT * size + 10 * rounding
     return np.select(
@@ -92,6 +96,17 @@ def compare_along(probe: Probe) -> Direction | None:
         return None
     analytic = float((probe.claim.gradient * probe.direction).sum())
     size = max(abs(exact), float(np.linalg.norm(probe.claim.gradient)))
-    rounding = probe.claim.rounding * float(np.sqrt(probe.claim.theta.size))
-    verdict = Verdict(int(_judge(np.array(analytic), np.array(exact), np.array(size), rounding)))
-    return Direction(analytic, exact, verdict)
+    rounding = float(np.linalg.norm(probe.claim.rounding))
+    verdict = Verdict(int(_judge(*map(np.array, (analytic, exact, size, rounding)))))
+    return Direction(analytic, exact, rounding, verdict)
+
+
+def is_in_doubt(comparison: Comparison, direction: Direction | None, claim: Claim) -> bool:
+    """Tell whether something is not right by no more than a few times its rounding."""
+    wrong = comparison.verdicts >= Verdict.INCONCLUSIVE
+    off = np.abs(comparison.analytic - comparison.numeric)[wrong]
+    if (off <= DOUBT * claim.rounding.reshape(-1)[comparison.entries[wrong]]).any():
+        return True
+    if direction is None or direction.verdict < Verdict.INCONCLUSIVE:
+        return False
+    return abs(direction.analytic - direction.numeric) <= DOUBT * direction.rounding

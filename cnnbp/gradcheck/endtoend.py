@@ -54,8 +54,7 @@ def _claimed(point: Point, tape: Tape, gradient: Parameters) -> NetworkCase:
     gradients = Gradients(dict(gradient.items()), {INPUT: tape.gradients[INPUT]})
     amplification = Amplification(computation, dict(enumerate(tape.caches)))
     claims = [
-        LayerClaim(argument, argument.gradient_in(gradients), amplification.rounding(argument))
-        for argument in arguments(computation)
+        LayerClaim(argument, argument.gradient_in(gradients), amplification) for argument in arguments(computation)
     ]
     return NetworkCase(computation, tuple(claims), amplification)
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.claims import Claim
-from cnnbp.gradcheck.comparison import Comparison, Direction, compare, compare_along
+from cnnbp.gradcheck.comparison import Comparison, Direction, compare, compare_along, is_in_doubt
 from cnnbp.gradcheck.numeric import EVALUATIONS, Probe, step_size
 from cnnbp.gradcheck.sampling import sample
 from cnnbp.gradcheck.workers import Workers
 
 DEFAULT_WORK = 2_000_000_000  # multiply-adds that a default check spends on differences
 FEWEST, MOST = 1, 512  # entries per tensor in a default check
+FEW_WORK, FEW = DEFAULT_WORK // 8, 2  # the same of a second look
 
 
 @dataclass(frozen=True)
@@ -25,32 +26,52 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """A claim, and the entries to check (flat indices)."""
+    """A claim, the entries to check (flat indices), and whether a direction is taken where they are a sample."""
 
     claim: Claim
     entries: Array
+    takes_direction: bool = True
 
     def run(self, workers: Workers, advance: Callable[[int], None]) -> Finding:
-        """Check the entries, and one random direction of the whole tensor where they are a sample."""
-        probe = Probe(self.claim, workers, advance)
-        comparison = compare(probe, self.entries, 1.0 if probe.is_affine else step_size(self.claim.theta))
-        is_sample = len(self.entries) < self.claim.theta.size
-        return Finding(self.claim, comparison, compare_along(probe) if is_sample else None)
+        """Check the entries, and one random direction of the whole tensor where they are a sample.
+
+        What is wrong by little is compared once more, with its rounding better known.
+        """
+        finding = self._compared(self.claim, workers, advance)
+        if is_in_doubt(finding.comparison, finding.direction, self.claim):
+            return self._compared(self.claim.closer(), workers, lambda done: None)
+        return finding
+
+    def _compared(self, claim: Claim, workers: Workers, advance: Callable[[int], None]) -> Finding:
+        probe = Probe(claim, workers, advance)
+        comparison = compare(probe, self.entries, 1.0 if probe.is_affine else step_size(claim.theta))
+        is_sample = self.takes_direction and len(self.entries) < claim.theta.size
+        return Finding(claim, comparison, compare_along(probe) if is_sample else None)
 
 
 def examinations(claims: Sequence[Claim], entries: int | None, seed: int) -> list[Examination]:
     """Plan to check at most `entries` entries of each claim; None: as many as the default work allows."""
-    budgets = affordable(claims) if entries is None else [entries] * len(claims)
+    budgets = affordable(claims, MOST, DEFAULT_WORK) if entries is None else [entries] * len(claims)
     return [
         Examination(claim, sample(claim.theta.shape, budget, seed))
         for claim, budget in zip(claims, budgets, strict=True)
     ]
 
 
+def brief_examinations(claims: Sequence[Claim], seed: int) -> list[Examination]:
+    """Plan to check an entry or two of each claim, and nothing along a direction."""
+    budgets = affordable(claims, FEW, FEW_WORK)
+    return [
+        Examination(claim, sample(claim.theta.shape, budget, seed), takes_direction=False)
+        for claim, budget in zip(claims, budgets, strict=True)
+    ]
+
+
 def run_all(planned: Sequence[Examination], workers: Workers, advance: Callable[[int], None]) -> list[Finding]:
-    """Run examinations: those of a single stack side by side, of the others each one's stacks."""
+    """Run examinations: those of a single stack side by side, long ones first; of the others each one's stacks."""
     findings: dict[int, Finding] = {}
     short = [i for i, examination in enumerate(planned) if len(examination.entries) <= examination.claim.copies // 2]
+    short.sort(key=lambda index: planned[index].claim.work, reverse=True)
 
     def run(index: int, arena: Arena) -> Finding:
         return planned[index].run(workers.alone(), lambda entries: None)
@@ -63,11 +84,11 @@ def run_all(planned: Sequence[Examination], workers: Workers, advance: Callable[
     return [findings[index] for index in range(len(planned))]
 
 
-def affordable(claims: Sequence[Claim]) -> list[int]:
-    """Share the default work out evenly; what a cheap claim does not need goes to the dearer ones."""
+def affordable(claims: Sequence[Claim], most: int, work: int) -> list[int]:
+    """Share the work out evenly, for `most` entries each; what a cheap claim does not need goes to the dearer ones."""
     prices = [EVALUATIONS * claim.work for claim in claims]
-    wanted = [min(claim.theta.size, MOST) for claim in claims]
-    budgets, left = [0] * len(claims), DEFAULT_WORK
+    wanted = [min(claim.theta.size, most) for claim in claims]
+    budgets, left = [0] * len(claims), work
     for position, index in enumerate(sorted(range(len(claims)), key=lambda i: prices[i] * wanted[i])):
         share = left // (len(claims) - position)
         budgets[index] = max(FEWEST, min(wanted[index], share // prices[index]))

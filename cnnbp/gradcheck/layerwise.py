@@ -57,10 +57,8 @@ def loss_cases(loss: Loss, outputs: int, seed: int) -> Iterator[LayerCase]:
         problems = tuple(loss_problems(loss, logits, labels))
         _, cache = loss.forward(logits, labels)
         argument = Value("logits", Computation((), {}, {}, {INPUT: logits}, {}, LossHead(loss, labels, logits)), INPUT)
-        dlogits, rounding = loss.backward(cache, IMAGES), Amplification(argument.computation, {}).rounding(argument)
-        yield LayerCase(
-            "loss", loss.type, (LayerClaim(argument, dlogits, rounding),), problems, LossTrial(loss, logits, labels)
-        )
+        claim = LayerClaim(argument, loss.backward(cache, IMAGES), Amplification(argument.computation, {}))
+        yield LayerCase("loss", loss.type, (claim,), problems, LossTrial(loss, logits, labels))
 
 
 def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], seed: int) -> LayerCase:
@@ -86,7 +84,7 @@ def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], see
     fits = fits and params.keys() == seen.gradients.keys()
     amplification = Amplification(computation, {0: seen.cache}) if fits else None
     claims = tuple(
-        LayerClaim(argument, gradient, amplification.rounding(argument) if amplification else 0.0)
+        LayerClaim(argument, gradient, amplification)
         for argument, gradient in arguments
         if argument.theta.shape == gradient.shape
     )

@@ -94,7 +94,7 @@ class Probe:
         """Whether a difference along the direction, with a share of the usual step, comes near."""
         h = scale * step_size(self.claim.theta)
         above, below = (self.claim.parts_along(shift * self.direction, hold_branches, Arena()) for shift in (h, -h))
-        rounding = 64 * UNIT_ROUNDOFF * float(np.abs(above).sum()) / h
+        rounding = (64 * UNIT_ROUNDOFF * float(np.abs(above).sum()) + self.claim.forward_rounding) / h
         difference = float((above - below).sum()) / (2 * h)
         return abs(exact - difference) <= 1e-2 * abs(difference) + rounding
 

@@ -18,10 +18,11 @@ Disturb = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Gradients:
-    """∂/∂θ by "node.tensor", and ∂/∂value by the value's index."""
+    """∂/∂θ by "node.tensor", and ∂/∂value by the value's index; the output, where it was computed anew."""
 
     parameters: dict[str, Array]
     values: dict[int, Array]
+    output: Array | None = None
 
 
 def undisturbed(array: Array) -> Array:
@@ -53,7 +54,7 @@ class _Replay:
             xs = tuple(self.disturb(values[i]) for i in node.inputs)
             values[node.index] = self._forward(node, xs[0] if len(xs) == 1 else xs, caches)
         y = values[computation.output]
-        found = Gradients({}, {computation.output: computation.head.gradient(y, self.disturb)})
+        found = Gradients({}, {computation.output: computation.head.gradient(y, self.disturb)}, y)
         for node in reversed(computation.nodes):
             self._backward(node, self._disturbed(node, caches[node.index]), found)
         found.values.update({i: self.disturb(gradient) for i, gradient in found.values.items()})

@@ -18,9 +18,7 @@ def chosen_nodes(network: Network, tensors: Sequence[str]) -> list[Node]:
     owners[IMAGES] = list(network.readers[INPUT])
     for tensor in tensors:
         if tensor not in owners:
-            alike = [name for name in owners if name.lower() == tensor.lower()]
-            hint = f'did you mean "{alike[0]}"?' if alike else did_you_mean(tensor, list(owners))
-            raise ConfigError(f'no tensor "{tensor}" in this network; {hint}')
+            raise ConfigError(f'no tensor "{tensor}" in this network; {did_you_mean(tensor, list(owners))}')
     if not tensors:
         return list(network.nodes)
     chosen = {node.index for tensor in tensors for node in owners[tensor]}

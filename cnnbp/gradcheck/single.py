@@ -2,7 +2,8 @@
 
 Differences are of no use in float32. The analytic float64 gradient is exact enough to compare with, if it is taken at
 the same numbers and on the same branches: rounding alone turns some masks and maxima. A difference is counted in
-roundings, that is in units of what the float64 pass becomes when every number that a node reads is off by one.
+roundings, that is in units of what the float64 pass becomes when every number that a node reads is off by one. What
+seems too many roundings away is counted again, with its own rounding better known.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from typing import Literal
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
+from cnnbp.gradcheck.arguments import Argument
 from cnnbp.gradcheck.endtoend import NetworkCase, arguments, as_computation
 from cnnbp.gradcheck.point import Point
 from cnnbp.gradcheck.replay import Gradients, replay
+from cnnbp.gradcheck.rounding import Amplification
 from cnnbp.network import INPUT
 
 UNIT_ROUNDOFF = float(np.finfo(np.float32).eps) / 2
-MOST_UNITS = 1000.0  # sums of n terms add up to about √n roundings; one detour over half precision costs 2¹³
+MOST_UNITS = 500.0  # sums of n terms add up to about √n roundings; one detour over half precision costs 2¹³
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,7 @@ def compare_float32(point: Point, double: NetworkCase) -> Float32Result:
     computation, caches = as_computation(single.astype(np.float64), tape), dict(enumerate(tape.caches))
     exact = replay(computation, caches)
     tensors = [
-        _tensor(
-            argument.name,
-            argument.gradient_in(found),
-            argument.gradient_in(exact),
-            UNIT_ROUNDOFF * double.amplification.of(argument),
-        )
+        _tensor(argument, np.abs(argument.gradient_in(found) - argument.gradient_in(exact)), double.amplification)
         for argument in arguments(computation)
     ]
     pieces = [(computation.branches[index], array) for index, array in double.computation.branches.items()]
@@ -76,7 +74,13 @@ def compare_float32(point: Point, double: NetworkCase) -> Float32Result:
     return Float32Result(tuple(tensors), flipped, sum(array.size for _, array in pieces))
 
 
-def _tensor(name: str, single: Array, double: Array, rounding: float) -> Float32Tensor:
-    difference = float(np.abs(single - double).max())
+def _tensor(argument: Argument, difference: Array, amplification: Amplification) -> Float32Tensor:
+    units = _units(argument, difference, amplification)
+    if MOST_UNITS < units < np.inf:
+        units = _units(argument, difference, amplification.closer)
+    return Float32Tensor(argument.name, difference.shape, units, float(difference.max()))
+
+
+def _units(argument: Argument, difference: Array, amplification: Amplification) -> float:
     smallest = float(np.finfo(np.float32).tiny)  # what is smaller is lost in float32
-    return Float32Tensor(name, double.shape, difference / max(rounding, smallest), difference)
+    return float((difference / np.maximum(UNIT_ROUNDOFF * amplification.of(argument), smallest)).max())

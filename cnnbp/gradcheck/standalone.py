@@ -104,7 +104,7 @@ def _case(layer: FunctionLayer, xs: tuple[Array, ...], names: Sequence[str], see
     values = {**dict(zip(inputs, xs, strict=True)), 0: seen.y}
     computation = Computation((node,), {node.name: {}}, {}, values, {}, InnerProductHead(upstream, seen.y))
     claims = tuple(  # no allowance for rounding: to a pass with disturbed numbers kinks would look like rounding
-        LayerClaim(Value(name, computation, index), dx, rounding=0.0)
+        LayerClaim(Value(name, computation, index), dx, amplification=None)
         for name, index, dx in zip(names, inputs, seen.dxs, strict=True)
     )
     return LayerCase(node.name, layer.type, claims, seen.problems)

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from cnnbp.training.checkpoint import save_checkpoint
+from tests.checkpoints import undecidable_checkpoint
 from tests.cli.command import cnnbp
 
 LECTURE, DIGITS = "configs/lecture.yaml", "configs/digits.yaml"
@@ -70,6 +72,31 @@ def test_a_trained_run_and_a_checkpoint_of_it_are_checked_on_its_images(run):
     for subject in (run, run / "checkpoints" / "best.npz"):
         code, found, err = document(subject)
         assert (code, found["verdict"], err) == (0, "pass", "")
+
+
+@pytest.fixture
+def undecidable(tmp_path):
+    save_checkpoint(tmp_path / "saturated.npz", undecidable_checkpoint())
+    return tmp_path / "saturated.npz"
+
+
+def test_a_run_whose_gradients_are_all_rounding_ends_with_4_and_neither_passes_nor_fails(undecidable):
+    code, found, _ = document(undecidable)
+    assert (code, found["verdict"], found["blame"]) == (4, "inconclusive", [])
+    verdicts = {tensor["name"]: tensor["verdict"] for tensor in found["tensors"]}
+    assert verdicts["dense1.W"] == "inconclusive"
+    assert verdicts["dense2.W"] == "pass"
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_an_inconclusive_check_says_why_and_what_to_do_and_fits(undecidable, columns):
+    code, out, _ = cnnbp("gradcheck", undecidable, COLUMNS=str(columns))
+    assert code == 4
+    assert max(map(len, out.splitlines())) <= columns
+    said = " ".join(out.split())
+    assert "INCONCLUSIVE 812 entries" in said
+    assert "rounding hides it from every step" in said
+    assert "Other images or weights may show it (--seed, --batch)" in said
 
 
 def test_the_float32_pass_is_held_against_float64():

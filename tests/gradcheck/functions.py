@@ -1,6 +1,6 @@
 """Claims about plain functions, for the tests of what judges them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from cnnbp.gradcheck.workers import Workers
 class FunctionClaim:
     """Says that `gradient` is the derivative of f(θ), which takes (…, N) columns and returns one number for each.
 
-    `kinks` tells on which piece each column is; `held` is f on the base point's piece.
+    `pieces` tells on which piece each column is; `held` is f on the base point's piece. `uncertain` is the rounding of
+    the gradient, `certainly` what a closer look takes it for.
     """
 
     function: object
@@ -21,11 +22,20 @@ class FunctionClaim:
     pieces: object = None
     held: object = None
     size: float = 1.0
-    rounding: float = 0.0
+    uncertain: float = 0.0
+    certainly: float | None = None
+    forward_rounding: float = 0.0
     may_be_affine: bool = False
     copies: int = 64
     work: int = 1
     name: str = "theta"
+
+    @property
+    def rounding(self):
+        return np.full(self.theta.shape, self.uncertain)
+
+    def closer(self):
+        return self if self.certainly is None else replace(self, uncertain=self.certainly)
 
     def _evaluate(self, columns, forward):
         held = forward.__name__ == "hold_branches"

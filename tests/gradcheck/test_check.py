@@ -5,6 +5,7 @@ from cnnbp.gradcheck import check_network
 from cnnbp.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, MaxPool2d, ReLU, Residual
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy
 from cnnbp.network import Network
+from tests.checkpoints import undecidable_checkpoint
 
 
 def lecture():
@@ -57,6 +58,18 @@ def test_a_point_without_a_gradient_fails_and_says_so_without_a_warning(wrong):
     report = check_network(network, loss, params, network.initial_state(), x, np.arange(3))
     assert report.verdict == "fail"
     assert "the loss is NaN or Inf here: there is no gradient" in report.problems
+
+
+@pytest.mark.parametrize("outgoing", [1e4, 1e6, 1e8])
+def test_where_rounding_leaves_no_digits_it_says_neither_right_nor_wrong(outgoing):
+    checkpoint = undecidable_checkpoint(outgoing)
+    config, state = checkpoint.config, checkpoint.state
+    x, labels = np.random.default_rng(0).normal(size=(1, 4, 5, 3)), np.array([0, 1, 0])
+    report = check_network(config.network, checkpoint.loss, state.parameters, state.running_statistics, x, labels)
+    assert report.verdict == "inconclusive"
+    assert {layer.verdict for layer in report.layers} == {"pass"}
+    verdicts = {tensor.name: tensor.verdict for tensor in report.tensors}
+    assert (verdicts["dense1.W"], verdicts["dense2.W"], verdicts["dense2.b"]) == ("inconclusive", "pass", "pass")
 
 
 class Transposed(Dense):

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from cnnbp.gradcheck.comparison import Verdict, compare, compare_along
+from cnnbp.gradcheck.comparison import Verdict, compare, compare_along, is_in_doubt
 from tests.gradcheck.functions import FunctionClaim, probe
 
 THETA = np.array([0.3, -0.7, 1.1, 0.5])
@@ -60,9 +62,9 @@ def test_a_difference_between_rounding_and_mistake_is_inconclusive():
 def test_no_gradient_is_asked_for_more_digits_than_its_computation_keeps():
     off = RIGHT + np.array([1e-5, 0, 0, 0])
     assert verdicts(cubes, off)[0] == Verdict.FAIL
-    assert verdicts(cubes, off, rounding=1e-4)[0] == Verdict.PASS  # about 1/2700 of the entry
-    assert verdicts(cubes, off, rounding=1e-2)[0] == Verdict.INCONCLUSIVE  # says nothing any more
-    assert verdicts(cubes, off, rounding=10.0)[0] == Verdict.ZERO
+    assert verdicts(cubes, off, uncertain=1e-4)[0] == Verdict.PASS  # about 1/2700 of the entry
+    assert verdicts(cubes, off, uncertain=1e-2)[0] == Verdict.INCONCLUSIVE  # says nothing any more
+    assert verdicts(cubes, off, uncertain=10.0)[0] == Verdict.ZERO
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1, Verdict.PASS), (1 + 1e-6, Verdict.FAIL)])
@@ -73,3 +75,20 @@ def test_a_random_direction_judges_the_whole_tensor(factor, verdict):
 
 def test_there_is_no_direction_without_a_complex_step():
     assert compare_along(probe(FunctionClaim(real_cubes, THETA, RIGHT))) is None
+
+
+@pytest.mark.parametrize(
+    ("off", "uncertain", "doubt"),
+    [(0, 1e-6, False), (1e-5, 0.0, False), (1e-5, 1e-8, False), (1e-5, 1e-6, True), (1e-5, 1e-2, True)],
+)
+def test_what_is_wrong_by_a_few_roundings_is_in_doubt(off, uncertain, doubt):
+    claim = FunctionClaim(cubes, THETA, RIGHT + off * USED, uncertain=uncertain)
+    assert is_in_doubt(compare(probe(claim), ALL, 2.0**-10), None, claim) == doubt
+
+
+def test_a_direction_can_be_in_doubt_alone():
+    claim = FunctionClaim(cubes, THETA, RIGHT + 1e-5 * USED, uncertain=1e-6)
+    right = compare(probe(replace(claim, gradient=RIGHT)), ALL, 2.0**-10)
+    assert is_in_doubt(right, compare_along(probe(claim)), claim)
+    certain = replace(claim, uncertain=0.0)
+    assert not is_in_doubt(right, compare_along(probe(certain)), certain)

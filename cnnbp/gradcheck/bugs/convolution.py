@@ -91,6 +91,13 @@ def _has_area(node: Node) -> bool:
     return max(_geometry(node)[0].kernel) > 1
 
 
+def _last_row_sees_the_image(node: Node) -> bool:
+    """Whether the last row of windows reaches more than padding."""
+    window, _ = _geometry(node)
+    top = (node.output_shape[1] - 1) * window.stride[0] - window.pad[0][0]
+    return any(0 <= top + i * window.dilation[0] < node.input_shapes[0][1] for i in range(window.kernel[0]))
+
+
 def _filters_are_channels(node: Node) -> bool:
     filters, channels, *_ = node.parameter_specs["W"].shape
     return filters == channels > 1 and dict(node.layer)["groups"] == 1
@@ -125,7 +132,9 @@ CONVOLUTION_BUGS = (
             d > 1 < k for k, d in zip(_geometry(node)[0].kernel, _geometry(node)[0].dilation, strict=True)
         ),
     ),
-    _conv("dX-last-row-skipped", "a loop ends one row of windows too early", _without_last_row, lambda node: True),
+    _conv(
+        "dX-last-row-skipped", "a loop ends one row of windows too early", _without_last_row, _last_row_sees_the_image
+    ),
     Bug(
         "groups-mixed",
         "dX of each group from the next one's ∂L/∂y",

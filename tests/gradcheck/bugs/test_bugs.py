@@ -103,6 +103,10 @@ def test_bugs_that_would_not_show_are_not_offered():
     flat = Network((1, 3, 3), [Conv2d(filters=2, kernel=3), LeakyReLU(slope=0), Flatten(), Dense(units=2)])
     assert "db-spatial-mean" not in names(flat, CrossEntropy(), "conv1")  # one place: the mean is the sum
     assert "slope-0" not in names(flat, CrossEntropy(), "leaky_relu1")
+    padded = Network((1, 3, 3), [Conv2d(filters=2, kernel=1, pad=1), Flatten(), Dense(units=2)])
+    assert "dX-last-row-skipped" not in names(padded, CrossEntropy(), "conv2d1")  # that row sees nothing but padding
+    dilated = Network((1, 4, 3), [Conv2d(filters=2, kernel=2, pad=1, dilation=3), Flatten(), Dense(units=2)])
+    assert "dX-last-row-skipped" in names(dilated, CrossEntropy(), "conv2d1")  # it sees one row of the image
     assert "weights-forgotten" not in names(flat, CrossEntropy(), "loss")
     assert "weights-forgotten" in names(flat, CrossEntropy(class_weights=(1.0, 2.0)), "loss")
 
