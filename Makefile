@@ -32,8 +32,10 @@ torch: $(INSTALLED)
 parity: torch  ## outputs, gradients and trajectories against PyTorch
 	$(BIN)/python -m tests.parity
 
-scaling: $(INSTALLED)  ## the time of a step on two processes, measured and predicted
+scaling: $(INSTALLED)  ## the time of a step on one, two and four processes, measured and predicted
+	$(BIN)/mpiexec -n 1 $(BIN)/python -m tests.mpi.scaling
 	$(BIN)/mpiexec -n 2 $(BIN)/python -m tests.mpi.scaling --paper
+	$(BIN)/mpiexec -n 4 $(BIN)/python -m tests.mpi.scaling
 
 two-hosts: $(INSTALLED)  ## training over a cable between two network namespaces; needs root and iproute2
 	tests/mpi/two_hosts.sh $(abspath $(BIN))/mpiexec $(abspath $(BIN))/python $$(mktemp -d)/work

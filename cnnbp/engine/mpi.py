@@ -15,6 +15,7 @@ from cnnbp.engine.machine import available_cores
 from cnnbp.engine.ranks import Combine
 
 _PAUSE = 0.01  # seconds between two looks at whether all have come
+_LAST_WORDS = 0.2  # seconds for mpiexec to pass on what was said: what it has not read when it ends a rank is lost
 _MOST_AXES = 8
 _MOST_CORES = 8192  # of a host
 
@@ -91,4 +92,5 @@ class MpiRanks:
 
     def abort(self, code: int) -> None:
         """End all ranks at once; mpiexec returns the code."""
+        sleep(_LAST_WORDS)
         self._all.Abort(code)

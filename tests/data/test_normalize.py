@@ -49,3 +49,9 @@ def test_a_channel_without_spread_is_an_error(tmp_path):
 
 def test_one_value_serves_all_channels():
     assert Normalization.uniform(2, 0.5, 0.25) == Normalization((0.5, 0.5), (0.25, 0.25))
+
+
+def test_auto_over_no_images_is_an_error(tmp_path):
+    images = colour_images(tmp_path, 1)
+    with pytest.raises(DataError, match="no images to measure"):
+        Normalization.of(images, np.arange(0))

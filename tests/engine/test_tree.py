@@ -66,3 +66,9 @@ def test_ranks_take_contiguous_runs_and_the_first_always_has_one() -> None:
     assert run(8, 3) == [range(0, 3), range(3, 6), range(6, 8)]
     assert run(1, 4) == [range(0, 1), range(1, 1), range(1, 1), range(1, 1)]
     assert run_of(5, ALONE) == range(5)
+
+
+def test_a_process_on_its_own_combines_what_it_has():
+    out = np.zeros(2)
+    ALONE.combine([np.array([1.0, 2]), np.array([3.0, 4])], [2], sum, out)
+    assert out.tolist() == [4, 6]

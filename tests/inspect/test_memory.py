@@ -1,6 +1,7 @@
 """The promise: what is said of a training step is within 10 % of what tracemalloc sees, above 64 MiB."""
 
 import tracemalloc
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -78,3 +79,25 @@ def test_whatever_the_layers_each_output_lies_in_memory_once(seed):
     for node, kept in zip(network.nodes, kept_memory(network, 4), strict=True):
         assert kept.activation in (0, 4 * int(np.prod(node.output_shape))), node.name
         assert kept.cache >= 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    copies: tuple[np.ndarray, ...]
+    note: str | None
+
+
+def layer_that_keeps(note):
+    class Keeping(Dense):
+        def forward(self, params, x, ctx):
+            y, _ = super().forward(params, x, ctx)
+            return y, Kept((x.copy(), x.copy()), note)
+
+    return Keeping(units=2)
+
+
+def test_a_cache_may_be_a_dataclass_of_arrays_and_nothing_that_cannot_be_measured():
+    [kept] = kept_memory(Network((6,), [layer_that_keeps(None)]), 32)
+    assert kept.cache == 2 * 4 * 6
+    with pytest.raises(TypeError, match="not str"):
+        kept_memory(Network((6,), [layer_that_keeps("a word")]), 32)

@@ -98,3 +98,11 @@ def test_the_self_test_has_a_line_for_each_bug_and_says_what_got_away():
     assert f"lecture: dense1:{escaped.bug} not detected" in lines
     assert lines[-1] == "without any bug: lecture is fail"
     assert self_test_document(missed)["detected"] == len(report.detections) - 1
+
+
+def test_a_check_of_layers_alone_has_nothing_to_say_of_the_network():
+    alone = replace(check_subject(*SUBJECTS["lecture"]), tensors=(), jittered=(), float32=None)
+    lines = drawn(draw_gradcheck, alone)
+    assert "End to end" not in lines
+    assert not any(line.startswith("pass  ") for line in lines)
+    assert gradcheck_document(alone)["float32"] is None

@@ -59,3 +59,10 @@ def test_curves_of_any_length_and_range_are_drawn(tmp_path, losses, validated):
     ]
     save_curves(history, tmp_path / "curves.png")
     assert len(colours(tmp_path / "curves.png")) > 2
+
+
+def test_curves_of_no_epoch_and_counts_of_many_classes_are_drawn(tmp_path):
+    save_curves([], tmp_path / "curves.png")
+    save_confusion(np.eye(21, dtype=int), [str(k) for k in range(21)], "title", tmp_path / "confusion.png")
+    assert len(colours(tmp_path / "curves.png")) > 2
+    assert len(colours(tmp_path / "confusion.png")) > 2

@@ -2,8 +2,11 @@ import io
 
 from rich.console import Console
 
-from cnnbp.report.train import draw_job_notes
+from cnnbp.report.train import draw_job_notes, draw_result, draw_summary
+from cnnbp.training.loop import train
+from cnnbp.training.summary import summarize
 from tests.data.images import noise, save
+from tests.report.paper import printed
 from tests.training.jobs import config, images, working
 
 
@@ -30,3 +33,20 @@ def test_an_image_that_is_held_out_and_trained_on_is_named(tmp_path):
         save(tmp_path / "a" / f"{number}.png", noise(4, 4, seed=0))
         save(tmp_path / "b" / f"{number}.png", noise(4, 4, seed=number))
     assert any(line.startswith("  'a/") and " is 'a/" in line for line in notes(config(tmp_path)))
+
+
+def test_a_run_without_an_epoch_has_no_best_one(tmp_path):
+    with working(config(images(tmp_path))) as (job, state):
+        summary = summarize(job, state, "interrupted", run="run", seconds=1, evaluated=None, concerns=())
+    first, *_ = printed(draw_summary, summary)
+    assert first == "1.0 s of training; files in run"
+
+
+def test_a_run_that_nothing_was_held_out_of_is_shown_without_a_confusion_matrix(tmp_path):
+    with working(config(images(tmp_path), data={"validation": 0})) as (job, state):
+        for _ in train(job, state):
+            pass
+        summary = summarize(job, state, "finished", run="run", seconds=1, evaluated=None, concerns=())
+        lines = printed(draw_result, job, state, summary, None)
+    assert any(line.startswith("best epoch") and "training loss" in line for line in lines)
+    assert not any("predicted" in line for line in lines)

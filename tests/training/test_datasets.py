@@ -110,3 +110,10 @@ def test_a_split_of_nothing_but_unreadable_images_is_told_too(tmp_path):
     (tmp_path / "test" / "a" / "0.png").write_bytes(b"")
     found = load_datasets(config(tmp_path), skip_bad=True)
     assert found.skipped == {"images that cannot be read": 1}
+
+
+def test_a_folder_of_which_nothing_can_be_read_has_no_image_to_train_on(tmp_path):
+    for path in write(tmp_path, "train").rglob("*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError, match="no image to train on"):
+        load_datasets(config(tmp_path), skip_bad=True)

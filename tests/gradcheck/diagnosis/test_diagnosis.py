@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
+from cnnbp.gradcheck import check_layer
 from cnnbp.gradcheck.bugs import fitting_bugs, plant
+from cnnbp.gradcheck.bugs.mistakes import on_dx
+from cnnbp.gradcheck.bugs.planting import broken_layer
 from cnnbp.gradcheck.diagnosis import layer_hint
 from cnnbp.gradcheck.selftest import check_subject, networks
+from cnnbp.layers import Flatten, MaxPool2d, Sigmoid
 from tests.gradcheck.diagnosis.patterns import numbers, pattern
 
 SUBJECTS = networks()
@@ -128,3 +132,13 @@ def test_a_single_wrong_entry_that_the_sample_missed_is_found():
     assert report.hint == f"dense1: dW: a single entry is wrong: {[int(i) for i in index]}; db and dx are right"
     [whole] = (tensor for tensor in report.tensors if tensor.name == "dense1.W")
     assert "at entries that the sample missed" in whole.hint  # end to end
+
+
+STRANGE = [(Sigmoid(), (4,)), (Flatten(), (2, 3, 2)), (MaxPool2d(kernel=2), (1, 4, 4))]
+
+
+@pytest.mark.parametrize(("layer", "shape"), STRANGE, ids=lambda value: getattr(value, "type", ""))
+def test_a_mistake_that_is_like_no_other_gets_no_hint(layer, shape):
+    wrong = broken_layer(layer, on_dx(lambda step, dx: dx * (1 + np.cos(7 * step.x))))
+    report = check_layer(wrong, shape)
+    assert (report.verdict, report.hint) == ("fail", None)
