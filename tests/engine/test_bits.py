@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnbp.arrays import Arena
 from cnnbp.config import Config, load_config
 from cnnbp.data.augment import Flip, Shift, augment
 from cnnbp.engine import Engine, MicroBatch
@@ -29,7 +30,7 @@ def batches(config: Config, steps: int) -> Iterator[list[MicroBatch]]:
         batch = []
         for start in range(0, count, IMAGES_EACH):
             indices = np.arange(start, start + IMAGES_EACH)
-            changed = augment(pixels[indices], augmentations, seed=config.seed, epoch=epoch, indices=indices)
+            changed = augment(pixels[indices], augmentations, Arena(), seed=config.seed, epoch=epoch, indices=indices)
             x = np.ascontiguousarray(changed.transpose(1, 2, 3, 0), np.float32) / np.float32(255)
             batch.append(MicroBatch(x, labels[indices]))
         yield batch
