@@ -64,7 +64,14 @@ def _tile(F: int, K: int, N: int, limit: int) -> tuple[int, int]:
     ]
     if not fitting:
         return F, N
-    return max(fitting, key=lambda tile: (min(tile[1], _ENOUGH_COLUMNS), min(tile[0], _ENOUGH_ROWS), tile))
+    return max(fitting, key=_rating)
+
+
+def _rating(tile: tuple[int, int]) -> tuple[bool, int, int, int]:
+    """Rate a tile: first whole pairs of vector registers, then its area as far as more is faster, then its columns."""
+    f, n = tile
+    columns = min(n, _ENOUGH_COLUMNS)
+    return n % (2 * _LANES) == 0, min(f, _ENOUGH_ROWS) * columns, columns, f
 
 
 def _divisors(number: int, smallest: int) -> list[int]:
