@@ -19,8 +19,8 @@ from cnnbp.inspect.record import Model, record_batch
 from cnnbp.network import INPUT
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.training import loop
-from cnnbp.training.datasets import load_datasets
 from cnnbp.training.job import Job
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.metrics import EpochMetrics
 from cnnbp.training.state import TrainingState

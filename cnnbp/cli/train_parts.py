@@ -19,8 +19,9 @@ from cnnbp.report.shapes import draw_shapes
 from cnnbp.report.train import draw_initial_loss, draw_job, draw_job_notes
 from cnnbp.training.agreement import require_same
 from cnnbp.training.checkpoint import without_data_path
-from cnnbp.training.datasets import Datasets, load_datasets
+from cnnbp.training.datasets import Datasets
 from cnnbp.training.job import Job
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.state import TrainingState
 
 

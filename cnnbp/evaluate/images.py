@@ -10,7 +10,8 @@ from cnnbp.data.folder import ImageFolder, scan_folder
 from cnnbp.data.split import stratified_split
 from cnnbp.data.store import ImageSet, decode_split
 from cnnbp.errors import ConfigError, DataError
-from cnnbp.training.datasets import Subset, data_config, image_format
+from cnnbp.training.datasets import Subset
+from cnnbp.training.loading import data_config, image_format
 from cnnbp.training.trained import Trained
 
 ALL = "all"  # the split of a folder that is not laid out in splits

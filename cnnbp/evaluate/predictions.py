@@ -13,7 +13,8 @@ from cnnbp.data.store import BadImage, ImageSet, decode_split
 from cnnbp.data.walk import Walk, by_parts
 from cnnbp.engine import Engine
 from cnnbp.errors import DataError
-from cnnbp.training.datasets import Subset, image_format
+from cnnbp.training.datasets import Subset
+from cnnbp.training.loading import image_format
 from cnnbp.training.measure import measured, measuring
 from cnnbp.training.trained import Trained
 

@@ -12,7 +12,8 @@ from cnnbp.data.split import Indices, in_turn
 from cnnbp.data.store import BadImage, ImageSet, decode_split
 from cnnbp.errors import DataError
 from cnnbp.training.checkpoint import Checkpoint
-from cnnbp.training.datasets import Subset, data_config, image_format, load_datasets, normalization
+from cnnbp.training.datasets import Subset
+from cnnbp.training.loading import data_config, image_format, load_datasets, normalization
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from cnnbp.data.batches import Batch, batches, epoch_order
 from cnnbp.data.normalize import Normalization
 from cnnbp.engine import Engine, micro_batch_size
 from cnnbp.engine.ranks import ALONE, Ranks
-from cnnbp.training.datasets import Datasets, Subset, normalization
+from cnnbp.training.datasets import Datasets, Subset
+from cnnbp.training.loading import normalization
 from cnnbp.training.measure import Measurement, inference_batches, measured, measuring
 from cnnbp.training.state import TrainingState
 

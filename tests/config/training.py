@@ -1,8 +1,8 @@
 """A configuration trained as it says."""
 
 from cnnbp.config import Config
-from cnnbp.training.datasets import load_datasets
 from cnnbp.training.job import Job
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.loop import train
 from cnnbp.training.state import TrainingState
 

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cnnbp.config import load_config
-from cnnbp.training.datasets import load_datasets
 from cnnbp.training.job import Job
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.state import TrainingState
 from cnnbp.training.step import take_step
 

@@ -4,8 +4,8 @@ from contextlib import contextmanager
 
 from cnnbp.config import Config
 from cnnbp.training.checkpoint import Checkpoint
-from cnnbp.training.datasets import load_datasets
 from cnnbp.training.job import Job
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.loop import EpochEvent, train
 from cnnbp.training.state import TrainingState
 from tests.data.images import noise, save

@@ -1,7 +1,6 @@
 """Checkpoints come back to the bit; a damaged, foreign or newer one is refused through the command with exit 3."""
 
 import json
-import random
 import tracemalloc
 import zipfile
 
@@ -12,6 +11,7 @@ from cnnbp.errors import CheckpointError
 from cnnbp.training.archive import ArchiveReader, write_archive
 from cnnbp.training.checkpoint import load_checkpoint, save_checkpoint
 from cnnbp.training.loop import train
+from tests.training.damage import read_with_flipped_bits
 from tests.training.jobs import checkpoint, config, images, working
 from tests.training.runs import train as run_train
 from tests.training.runs import write_job
@@ -87,18 +87,8 @@ def test_a_checkpoint_cut_off_at_every_fiftieth_is_refused(saved):
 
 def test_flipped_bits_are_refused_or_change_nothing(saved):
     path, expected = saved
-    whole, rng, refused = path.read_bytes(), random.Random(11), 0
-    for _ in range(500):
-        damaged = bytearray(whole)
-        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
-        path.write_bytes(damaged)
-        try:
-            found = load_checkpoint(path)
-        except CheckpointError:
-            refused += 1
-        else:
-            assert_equal(found, expected)
-    assert refused > 250
+    for found in read_with_flipped_bits(path, load_checkpoint, 500, seed=11):
+        assert_equal(found, expected)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from cnnbp.config import Config
 from cnnbp.errors import DataError
-from cnnbp.training.datasets import load_datasets
+from cnnbp.training.loading import load_datasets
 from tests.data.images import noise, save
 
 BYTES = 4 * 4  # of one grey image

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnbp.losses import CrossEntropy
-from cnnbp.training.datasets import load_datasets
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.measure import Measurement
 from tests.training.jobs import config, images, working
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from cnnbp.training.datasets import load_datasets
 from cnnbp.training.job import Job
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.overfit import GOAL, overfit, overfit_config, overfit_result
 from cnnbp.training.state import TrainingState
 from tests.training.jobs import config, images

@@ -9,7 +9,7 @@ import pytest
 from cnnbp.config import load_config
 from cnnbp.errors import CheckpointError, ConfigError, DataError
 from cnnbp.training.checkpoint import load_checkpoint, save_checkpoint
-from cnnbp.training.datasets import load_datasets
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.loop import EpochEvent, train
 from cnnbp.training.resume import (
     adapted_state,

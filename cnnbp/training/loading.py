@@ -1,0 +1,106 @@
+"""From a configuration to the images of a job: its folder scanned, decoded and divided."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from cnnbp.config import Config, DataConfig, NormalizeConfig, check_against_classes
+from cnnbp.data.decode import ImageFormat
+from cnnbp.data.folder import ImageFolder, Split, scan_folder
+from cnnbp.data.normalize import Normalization
+from cnnbp.data.split import stratified_split
+from cnnbp.data.store import ImageSet, decode_split, describe_bad_images
+from cnnbp.engine.ranks import ALONE, Ranks
+from cnnbp.errors import ConfigError, DataError
+from cnnbp.training.agreement import require_same
+from cnnbp.training.datasets import Datasets, Subset
+
+Progress = Callable[[str, int, int], None]  # split, images done, images in all
+
+
+def data_config(config: Config) -> DataConfig:
+    """Return the data section with a folder. Raises ConfigError where there is none."""
+    if config.data is None or config.data.path is None:
+        raise ConfigError("no image folder: give one after the configuration, or set data.path in it")
+    return config.data
+
+
+def image_format(config: Config) -> ImageFormat:
+    """Return what every image becomes before the network sees it."""
+    data = config.data or DataConfig()
+    return ImageFormat(*config.input.shape, data.fit, data.background, data.max_pixels)
+
+
+def load_datasets(
+    config: Config,
+    *,
+    skip_bad: bool = False,
+    threads: int = 1,
+    progress: Progress | None = None,
+    ranks: Ranks = ALONE,
+) -> Datasets:
+    """Scan, decode and split the configuration's folder. Raises DataError, listing every unreadable image.
+
+    All ranks scan it, and each decodes its part.
+    """
+    data = data_config(config)
+    assert data.path is not None
+    folder = scan_folder(data.path, allow_empty=data.allow_empty)
+    check_against_classes(config, folder.classes)
+    require_same(f"files in {str(folder.root)!r}", _listing(folder), ranks)
+
+    def decode(name: str, split: Split, cache: int) -> ImageSet:
+        def tell(done: int) -> None:
+            if progress:
+                progress(name, done, len(split.files))
+
+        return decode_split(
+            split,
+            image_format(config),
+            skip_bad=True,  # all splits are looked at before any is refused
+            progress=tell,
+            threads=threads,
+            cache_bytes=cache,
+            ranks=ranks,
+        )
+
+    sets: dict[str, ImageSet] = {}
+    for name, split in folder.splits.items():
+        sets[name] = decode(name, split, data.cache - sum(images.memory for images in sets.values()))
+    bad = [image for images in sets.values() for image in images.bad]
+    if bad and not skip_bad:
+        raise DataError(describe_bad_images(bad, len(bad) + sum(map(len, sets.values()))))
+    return _divided(folder, sets, data.validation, config.seed)
+
+
+def _divided(folder: ImageFolder, sets: Mapping[str, ImageSet], share: float, seed: int) -> Datasets:
+    images = sets["train"]
+    if not len(images):
+        raise DataError(f"{str(folder.root)!r} has no image to train on")
+    if "val" in sets:
+        train, validation = _all("train", sets), _all("val", sets)
+    else:
+        kept, held_out = stratified_split(images.labels, share, seed)
+        train, validation = Subset("train", images, kept), Subset("val", images, held_out)
+    return Datasets(folder, train, validation, _all("test", sets) if "test" in sets else None)
+
+
+def _all(name: str, sets: Mapping[str, ImageSet]) -> Subset:
+    return Subset(name, sets[name], np.arange(len(sets[name])))
+
+
+def _listing(folder: ImageFolder) -> str:
+    """Return the names of all images, in their order, as one text."""
+    return "\0".join(name for split in folder.splits.values() for name in split.names)
+
+
+def normalization(config: Config, train: Subset, ranks: Ranks = ALONE) -> Normalization:
+    """Return the configuration's mean and deviation for each channel; `auto` measures the training images."""
+    normalize = (config.data or DataConfig()).normalize
+    if not isinstance(normalize, NormalizeConfig):
+        return Normalization.of(train.images, train.indices, ranks)
+    return Normalization(_per_channel(normalize.mean, config), _per_channel(normalize.std, config))
+
+
+def _per_channel(value: float | Sequence[float], config: Config) -> tuple[float, ...]:
+    return tuple(value) if isinstance(value, Sequence) else (value,) * config.input.channels
