@@ -1,7 +1,8 @@
 """The gradient check of a whole network."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter
 
 import numpy as np
@@ -58,13 +59,12 @@ def check_network(
         counter = _Counter(progress, sum(len(examination.entries) for examination in planned))
         findings = iter(run_all(planned, workers, counter.advance))
     layers = merged([_layer_result(case, findings) for case in cases])
-    at_point, jittered = (_tensor_results(claims_there, findings) for claims_there in claims or [[], []])
     report = GradcheckReport(
-        tensors=at_point,
+        tensors=_tensor_results(islice(findings, len(claims[0]) if claims else 0)),
         layers=layers,
         problems=tuple(dict.fromkeys(problem for case in whole for problem in case.problems)),
         seconds=perf_counter() - start,
-        jittered=jittered,
+        jittered=_tensor_results(findings),
         float32=float32,
     )
     return traced(report, network)
@@ -89,9 +89,8 @@ def _plan(
     return planned
 
 
-def _tensor_results(claims: Sequence[LayerClaim], findings: Iterator[Finding]) -> tuple[TensorResult, ...]:
-    """Take as many findings as there are claims."""
-    return tuple(tensor_result(next(findings), claim.name) for claim in claims)
+def _tensor_results(findings: Iterable[Finding]) -> tuple[TensorResult, ...]:
+    return tuple(tensor_result(finding, finding.claim.name) for finding in findings)
 
 
 def _cases(point: Point, nodes: Sequence[Node], seed: int, workers: Workers) -> list[LayerCase]:

@@ -51,7 +51,7 @@ class Examination:
 
 def examinations(claims: Sequence[Claim], entries: int | None, seed: int) -> list[Examination]:
     """Plan to check at most `entries` entries of each claim; None: as many as the default work allows."""
-    budgets = affordable(claims, MOST, DEFAULT_WORK) if entries is None else [entries] * len(claims)
+    budgets = affordable(claims, FEWEST, MOST, DEFAULT_WORK) if entries is None else [entries] * len(claims)
     return [
         Examination(claim, sample(claim.theta.shape, budget, seed))
         for claim, budget in zip(claims, budgets, strict=True)
@@ -59,11 +59,17 @@ def examinations(claims: Sequence[Claim], entries: int | None, seed: int) -> lis
 
 
 def brief_examinations(claims: Sequence[Claim], seed: int) -> list[Examination]:
-    """Plan to check an entry or two of each claim, and nothing along a direction."""
-    budgets = affordable(claims, FEW, FEW_WORK)
+    """Plan to check an entry or two of each claim that is cheap, and the dearest one along a direction too.
+
+    What is dearest comes through the whole network: what is wrong anywhere on the way shows in it.
+    """
+    dearest = max(claims, key=lambda claim: claim.work)
+    budgets = affordable(claims, 0, FEW, FEW_WORK)
+    wanted = [(claim, max(budget, int(claim is dearest))) for claim, budget in zip(claims, budgets, strict=True)]
     return [
-        Examination(claim, sample(claim.theta.shape, budget, seed), takes_direction=False)
-        for claim, budget in zip(claims, budgets, strict=True)
+        Examination(claim, sample(claim.theta.shape, budget, seed), takes_direction=claim is dearest)
+        for claim, budget in wanted
+        if budget
     ]
 
 
@@ -74,7 +80,7 @@ def run_all(planned: Sequence[Examination], workers: Workers, advance: Callable[
     short.sort(key=lambda index: planned[index].claim.work, reverse=True)
 
     def run(index: int, arena: Arena) -> Finding:
-        return planned[index].run(workers.alone(), lambda entries: None)
+        return planned[index].run(workers.alone(arena), lambda entries: None)
 
     for index, finding in zip(short, workers.map(run, short), strict=True):
         findings[index] = finding
@@ -84,13 +90,13 @@ def run_all(planned: Sequence[Examination], workers: Workers, advance: Callable[
     return [findings[index] for index in range(len(planned))]
 
 
-def affordable(claims: Sequence[Claim], most: int, work: int) -> list[int]:
-    """Share the work out evenly, for `most` entries each; what a cheap claim does not need goes to the dearer ones."""
+def affordable(claims: Sequence[Claim], fewest: int, most: int, work: int) -> list[int]:
+    """Share the work out evenly; what a cheap claim does not need goes to the dearer ones."""
     prices = [EVALUATIONS * claim.work for claim in claims]
     wanted = [min(claim.theta.size, most) for claim in claims]
     budgets, left = [0] * len(claims), work
     for position, index in enumerate(sorted(range(len(claims)), key=lambda i: prices[i] * wanted[i])):
         share = left // (len(claims) - position)
-        budgets[index] = max(FEWEST, min(wanted[index], share // prices[index]))
+        budgets[index] = max(fewest, min(wanted[index], share // prices[index]))
         left = max(0, left - budgets[index] * prices[index])
     return budgets

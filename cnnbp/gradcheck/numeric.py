@@ -84,7 +84,7 @@ class Probe:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("error", ComplexWarning)
-                parts = self.claim.parts_along(COMPLEX_STEP * 1j * self.direction, hold_branches, Arena())
+                parts = self._along(COMPLEX_STEP * 1j * self.direction, hold_branches)
         except (TypeError, ComplexWarning):
             return None
         exact = float(parts.imag.sum() / COMPLEX_STEP)
@@ -93,7 +93,7 @@ class Probe:
     def _agrees(self, exact: float, scale: float) -> bool:
         """Whether a difference along the direction, with a share of the usual step, comes near."""
         h = scale * step_size(self.claim.theta)
-        above, below = (self.claim.parts_along(shift * self.direction, hold_branches, Arena()) for shift in (h, -h))
+        above, below = (self._along(shift * self.direction, hold_branches) for shift in (h, -h))
         rounding = (64 * UNIT_ROUNDOFF * float(np.abs(above).sum()) + self.claim.forward_rounding) / h
         difference = float((above - below).sum()) / (2 * h)
         return abs(exact - difference) <= 1e-2 * abs(difference) + rounding
@@ -110,11 +110,15 @@ class Probe:
             return False
         direction = np.random.default_rng(1).normal(size=self.claim.theta.shape)
         below, base, above, beyond = (
-            self.claim.parts_along(shift * direction, follow_branches, Arena()) for shift in (-1.0, 0.0, 1.0, 2.0)
+            self._along(shift * direction, follow_branches) for shift in (-1.0, 0.0, 1.0, 2.0)
         )
         size = np.abs([below, base, above, beyond]).max(axis=0)
         bends = np.maximum(np.abs(above - 2 * base + below), np.abs(beyond - 2 * above + base))
         return bool((bends <= 1e-12 * np.maximum(size, size.mean())).all())
+
+    def _along(self, step: Array, forward: Forward) -> Array:
+        [parts] = self.workers.map(lambda step, arena: self.claim.parts_along(step, forward, arena), [step])
+        return parts
 
     def _richardson(
         self, entries: Array, h: float, forward: Forward, advance: Callable[[int], None] = lambda entries: None

@@ -57,6 +57,8 @@ class Workers:
         arena.reset()
         return arena
 
-    def alone(self) -> "Workers":
-        """Return a single worker for what is already one piece of many."""
-        return Workers(1)
+    def alone(self, arena: Arena) -> "Workers":
+        """Return a single worker for what is already one piece of many, with this piece's arena."""
+        worker = Workers(1)
+        worker._arenas.append(arena)
+        return worker

@@ -38,10 +38,12 @@ def test_all_entries_are_checked_if_they_may_be_and_else_a_sample_and_a_directio
     assert len(run(some).comparison.entries) == 7
 
 
-def test_a_brief_look_takes_an_entry_or_two_and_no_direction():
-    [cheap, dear] = brief_examinations([claim(), claim(work=10**10)], seed=0)
-    assert (len(cheap.entries), len(dear.entries)) == (FEW, 1)
-    assert run(cheap).direction is None
+def test_a_brief_look_takes_two_entries_of_what_is_cheap_and_the_dearest_along_a_direction():
+    claims = [claim(name="cheap"), claim(name="dear", work=10**10), claim(name="dearest", work=2 * 10**10)]
+    [cheap, dearest] = brief_examinations(claims, seed=0)
+    assert (cheap.claim.name, len(cheap.entries), run(cheap).direction) == ("cheap", FEW, None)
+    assert (dearest.claim.name, len(dearest.entries)) == ("dearest", 1)
+    assert run(dearest).direction.verdict == Verdict.PASS
 
 
 @pytest.mark.parametrize(("certainly", "verdict"), [(1e-7, Verdict.FAIL), (1e-5, Verdict.PASS)])
@@ -69,8 +71,7 @@ def test_findings_come_in_the_order_of_the_plan_and_every_entry_is_counted():
 def test_what_cheap_claims_do_not_need_goes_to_dearer_ones():
     big = np.zeros(10_000)
     dear = FunctionClaim(cubes, big, big, work=1000)
-    alone, beside = affordable([dear, dear], MOST, 800_000), affordable([claim(), dear], MOST, 800_000)
-    assert alone == [100, 100]
-    assert beside == [20, 199]
-    assert affordable([claim(work=10**9)] * 3, MOST, 1) == [1, 1, 1]
-    assert affordable([FunctionClaim(cubes, big, big)], MOST, 10**9) == [MOST]
+    assert affordable([dear, dear], 1, MOST, work=800_000) == [100, 100]
+    assert affordable([claim(), dear], 1, MOST, work=800_000) == [20, 199]
+    assert affordable([claim(work=10**9)] * 3, 1, MOST, work=1) == [1, 1, 1]
+    assert affordable([FunctionClaim(cubes, big, big)], 1, MOST, work=10**9) == [MOST]

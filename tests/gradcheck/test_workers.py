@@ -2,6 +2,7 @@ from threading import Barrier
 
 import pytest
 
+from cnnbp.arrays import Arena
 from cnnbp.gradcheck.workers import Workers
 
 
@@ -22,6 +23,13 @@ def test_two_pieces_at_once_never_share_an_arena():
         for _ in range(20):
             first, second = workers.map(arena_of, [0, 1])
             assert first != second
+
+
+def test_a_worker_alone_keeps_to_the_arena_of_its_piece():
+    with Workers(2) as workers:
+        arena = Arena()
+        alone = workers.alone(arena)
+        assert list(alone.map(lambda piece, own: own is arena, range(3))) == [True] * 3
 
 
 def test_an_error_in_a_piece_comes_out():
