@@ -124,7 +124,7 @@ def _draw_worst(report: GradcheckReport, console: Console) -> None:
         return
     shown = entries[:_MOST_ENTRIES]
     columns = [
-        Column("verdict", [Text(verdict, style=_STYLES[verdict]) for _, _, verdict in shown], weight=75),
+        Column("verdict", [Text(verdict, style=_STYLES[verdict]) for _, _, verdict in shown], weight=95),
         Column("gradient", [printable(name) for name, _, _ in shown]),
         Column("worst at", [str(list(worst.index)) for _, worst, _ in shown]),
         Column("analytic", [format_number(worst.analytic) for _, worst, _ in shown], "right"),
@@ -148,10 +148,12 @@ def _worst_entries(report: GradcheckReport) -> Iterator[tuple[str, WorstEntry, s
                 worst[tensor.name] = tensor
         for name, tensor in worst.items():
             yield f"{layer.name} d{name}", tensor.worst, tensor.verdict
-    for tensor in (*report.tensors, *report.jittered):
+    named = [(f"∂L/∂{tensor.name}", tensor) for tensor in report.tensors]
+    named += [(f"∂L/∂{tensor.name}, moved", tensor) for tensor in report.jittered]
+    for name, tensor in named:
         told = tensor.failed or tensor.inconclusive or not report.blame
         if tensor.verdict != "pass" and told and not (tensor.hint or "").startswith(COMES_THROUGH):
-            yield f"∂L/∂{tensor.name}", tensor.worst, tensor.verdict
+            yield name, tensor.worst, tensor.verdict
 
 
 def _ratio(worst: WorstEntry) -> str:
