@@ -1,5 +1,7 @@
 """What holds for the whole house, beside its floors: nothing in it is left over."""
 
+import re
+import tomllib
 from pathlib import Path
 
 from vulture import Vulture
@@ -17,3 +19,12 @@ def test_everything_is_used_by_something():
     # torch_layers is looked up by a layer's type
     unused = [str(item.get_report()) for item in house.get_unused_code() if item.typ in KINDS]
     assert unused == []
+
+
+def test_the_documents_name_the_floors_that_lint_holds():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    floors = [re.findall(r"[a-z]+", floor) for floor in contracts[0]["layers"][1:]]  # __main__ is above the roof
+    listed = re.search(r"((?:    .*\n)+)", (ROOT / "CONTRIBUTING.md").read_text())[1].splitlines()
+    drawn = re.findall(r"^\| (`.*?`) \| ", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    assert [re.findall(r"[a-z]+", line) for line in listed] == floors
+    assert [re.findall(r"[a-z]+", line) for line in drawn[: len(floors)]] == floors
