@@ -1,12 +1,11 @@
 """The engine: a batch on threads, and on ranks."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from itertools import pairwise
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
@@ -22,6 +21,9 @@ from cnnbp.losses import Loss
 from cnnbp.network import Network
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.tape import coupled, infer
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -105,6 +107,8 @@ class Engine:
         if len(work) <= 1 or self.threads == 1:
             return [function(piece) for piece in work]
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # which loads logging, and few commands need it
+
             self._pool = self._resources.enter_context(ThreadPoolExecutor(self.threads, "cnnbp"))
         return list(self._pool.map(function, work))
 
