@@ -45,7 +45,11 @@ def examined_network_case(point: Point) -> NetworkCase:
     dlogits = point.loss.backward(cache, len(point.labels))
     gradient, further = backward_problems(point, tape, dlogits)
     case = _claimed(point, tape, gradient)
-    problems += [*further, *_broken_in_place(point, tape), *broken_sums(point, case.claims)]
+    problems += [
+        *further,
+        *_broken_in_place(point, tape),
+        *broken_sums(point, case.claims, lambda at: network_case(at).claims),
+    ]
     return replace(case, problems=tuple(dict.fromkeys(problems)))
 
 

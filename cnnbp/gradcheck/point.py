@@ -14,6 +14,7 @@ from cnnbp.parameters import Parameters, Tensors
 from cnnbp.tape import Tape
 
 JITTER = 0.5  # standard deviation of what is added to biases, γ and β
+MOVED = 0.01  # the same of a point beside this one, as a share of the largest number
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,13 @@ class Point:
                 if spec.fill is not None:
                     params[node.name][name][...] += JITTER * rng.normal(size=spec.shape)
         return replace(self, params=params)
+
+    def beside(self) -> Self:
+        """Move images and parameters by about a hundredth of their size: what ties at this point does not tie there."""
+        rng, params = np.random.default_rng(0), self.params.copy()
+        for array in (x := self.x.copy(), params.vector):
+            array += MOVED * max(float(np.abs(array).max(initial=0)), 1.0) * rng.normal(size=array.shape)
+        return replace(self, x=x, params=params)
 
     def without_dropout(self) -> Self:
         """Let nothing be dropped: images that come one by one would draw other masks than all at once."""

@@ -1,6 +1,6 @@
 """The gradient of a batch is the sum of its images', each with its 1/M, and training's own pass finds the same."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -14,11 +14,25 @@ from cnnbp.parameters import Parameters
 TOLERANCE = 1e-12  # of a tensor's largest entry, beside the rounding of its own
 
 
-def broken_sums(point: Point, claims: Sequence[LayerClaim]) -> Iterator[str]:
+def broken_sums(
+    point: Point, claims: Sequence[LayerClaim], claims_at: Callable[[Point], Sequence[LayerClaim]]
+) -> Iterator[str]:
     """Yield each parameter whose gradient is another one when the engine adds it up image by image.
 
-    The engine reuses memory, skips ∂L/∂X and lets batch norm meet in the middle: this is the pass that trains.
+    The engine reuses memory, skips ∂L/∂X and lets batch norm meet in the middle: this is the pass that trains. Products
+    of other sizes round otherwise, and where a tie falls to the other side the gradient is another one, too. So what is
+    unequal must be so at a point beside this one as well, where nothing ties.
     """
+    unequal = set(_unequal(point, claims))
+    if not unequal:
+        return
+    beside = point.without_dropout().beside()
+    for name in _unequal(beside, claims_at(beside)):
+        if name in unequal:
+            yield f"{name}: the images' gradients, as training adds them up, do not sum to the batch's"
+
+
+def _unequal(point: Point, claims: Sequence[LayerClaim]) -> Iterator[str]:
     whole = _without_dropout(point)
     summed = _by_the_engine(point.without_dropout())
     for claim in claims:
@@ -27,7 +41,7 @@ def broken_sums(point: Point, claims: Sequence[LayerClaim]) -> Iterator[str]:
         gradient = claim.gradient if whole is None else dict(whole.items())[claim.name]
         difference = np.abs(summed[claim.name] - gradient)
         if not _is_rounding(difference, gradient, claim) and not _is_rounding(difference, gradient, claim.closer()):
-            yield f"{claim.name}: the images' gradients, as training adds them up, do not sum to the batch's"
+            yield claim.name
 
 
 def _is_rounding(difference: Array, gradient: Array, claim: LayerClaim) -> bool:

@@ -24,3 +24,12 @@ def test_a_point_runs_in_the_dtype_that_it_is_put_into(dtype):
     tape, logits = point().astype(dtype).forward()
     assert logits.dtype == dtype
     assert point().astype(dtype).backward(tape, np.ones_like(logits)).vector.dtype == dtype
+
+
+def test_beside_a_point_nothing_stays_where_it_was_and_nothing_is_far_from_it():
+    here = point()
+    here.params["conv2d1"]["b"][...] = 0
+    beside = here.beside()
+    for old, new in ((here.x, beside.x), (here.params.vector, beside.params.vector)):
+        assert (new != old).all()
+        assert np.abs(new - old).max() < 0.06 * max(np.abs(old).max(), 1)
