@@ -136,7 +136,7 @@ def show(tallies: dict[str, Tally]) -> None:
         shares = (f"{share / tally.entries:.4%}" for share in (tally.inconclusive, tally.zero))
         counts = (f"{count:,}" for count in (tally.networks, tally.entries, tally.alarms, tally.failed))
         table.add_row(name.replace("_", " "), *counts, *shares, f"{tally.most_roundings:.0f}")
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 def main() -> int:
