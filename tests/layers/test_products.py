@@ -7,7 +7,7 @@ from cnnbp.layers.products import _tile, multiply, multiply_transposed
 LIMIT = 10**6
 
 
-@pytest.mark.parametrize("unpacked", [0, 200, LIMIT])
+@pytest.mark.parametrize("unpacked", [0, 5000, LIMIT])  # whole, in tiles, whole
 @pytest.mark.parametrize(("F", "K", "N"), [(32, 9, 224), (12, 5, 30), (1, 3, 64), (17, 4, 48)])
 def test_a_product_in_tiles_is_the_product(F, K, N, unpacked):
     rng = np.random.default_rng(0)
@@ -25,6 +25,10 @@ def test_tiles_divide_the_product_and_stay_small_enough_to_need_no_packing(F, N)
     f, n = _tile(F, 288, N, LIMIT)
     assert F % f == N % n == 0
     assert f * 288 * n <= LIMIT or (f, n) == (F, N)
+
+
+def test_the_first_product_above_is_cut_into_tiles():
+    assert _tile(32, 9, 224, 5000) == (16, 32)
 
 
 def test_a_tile_has_whole_pairs_of_vector_registers_where_it_can():
