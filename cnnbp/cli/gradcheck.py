@@ -67,14 +67,7 @@ def gradcheck(
     if bug == _LIST:
         _list_bugs(chosen, common)
     report = _check(chosen, bug, sys.maxsize if full else entries, tensors or (), batch, common)
-    if plot:
-        save_gradcheck(report, plot)
-    if common.json:
-        write_json(gradcheck_document(report))
-    else:
-        draw_gradcheck(report, results_console())
-    if plot:
-        notes_console(quiet=common.quiet).print(f"wrote {plot}")
+    _show(report, plot, common)
     raise typer.Exit(_EXIT_CODES[report.verdict])
 
 
@@ -101,6 +94,18 @@ def _check(
             threads=common.threads,
             progress=lambda done, total: bar.show("checking entries", done, total),
         )
+
+
+def _show(report: GradcheckReport, plot: Path | None, common: Common) -> None:
+    """Draw or write a report, and its picture where one is wanted."""
+    if plot:
+        save_gradcheck(report, plot)
+    if common.json:
+        write_json(gradcheck_document(report))
+    else:
+        draw_gradcheck(report, results_console())
+    if plot:
+        notes_console(quiet=common.quiet).print(f"wrote {plot}")
 
 
 def _list_bugs(subject: Subject, common: Common) -> None:
