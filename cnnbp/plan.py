@@ -1,56 +1,95 @@
 """The order in which a tape may do a network's work to be fast, where nobody asks for every single value."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import DTypeLike
 
 from cnnbp.layers.activations import ReLU
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.pooled_conv import PooledConv2d, pools_at_once
 from cnnbp.layers.pooling import MaxPool2d
+from cnnbp.layers.strip_conv import StripConv2d, pools_in_strips, works_in_strips
 from cnnbp.network import Network, Node
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which nodes leave their place. A node that is done elsewhere hands on what it is given."""
+    """What is done otherwise than a network is written. A node that is done elsewhere hands on what it is given."""
 
-    pooled: dict[int, PooledConv2d]  # by the index of a convolution: it and the max pool behind it, done at once
+    convolutions: dict[int, PooledConv2d | StripConv2d]  # by index: what does a convolution's work, and its pool's
     late: dict[int, Node]  # by the index of a max pool: the ReLU before it, done behind it
     elsewhere: frozenset[int]  # the nodes that are done in another's place
 
 
 AS_WRITTEN = Plan({}, {}, frozenset())
 
-_made = WeakKeyDictionary[Network, dict[int, Plan]]()
+_made = WeakKeyDictionary[Network, dict[tuple[int, "np.dtype[np.generic]"], Plan]]()
 
 
-def plan_for(network: Network, M: int) -> Plan:
+def plan_for(network: Network, M: int, dtype: "np.dtype[np.generic]") -> Plan:
     """Return the plan for micro-batches of M images; made once."""
     plans = _made.setdefault(network, {})
-    if M not in plans:
-        plans[M] = _plan(network, M)
-    return plans[M]
+    if (M, dtype) not in plans:
+        plans[M, dtype] = _plan(network, M, dtype)
+    return plans[M, dtype]
 
 
-def _plan(network: Network, M: int) -> Plan:
+def _plan(network: Network, M: int, dtype: DTypeLike) -> Plan:
     """Let each max pool join its convolution, or else let the ReLU before it wait until it is done.
 
     max(0, ·) keeps order, so a ReLU may change places with a maximum, on fewer numbers. Its gradient is 0 wherever a
     tie could be new.
     """
-    pooled: dict[int, PooledConv2d] = {}
+    in_strips = {node.index for node in network.nodes if _works_in_strips(node, M, dtype)}
+    pooled: dict[int, Node] = {}  # by the index of a convolution: the pool that is done with it
     late: dict[int, Node] = {}
-    elsewhere: set[int] = set()
     for pool in network.nodes:
         if type(pool.layer) is not MaxPool2d:
             continue
         before = network.only_source(pool)
         relu = before if before and type(before.layer) is ReLU else None
         conv = network.only_source(relu) if relu else before
-        if conv and type(conv.layer) is Conv2d and pools_at_once(conv.layer, pool.layer, conv.input_shapes[0], M):
-            pooled[conv.index] = PooledConv2d(conv.layer)
-            elsewhere.add(pool.index)
+        if conv and type(conv.layer) is Conv2d and _joins(pool.layer, conv, conv.layer, M, in_strips):
+            pooled[conv.index] = pool
         elif relu:
             late[pool.index] = relu
-            elsewhere.add(relu.index)
-    return Plan(pooled, late, frozenset(elsewhere))
+    elsewhere = frozenset(node.index for node in (*pooled.values(), *late.values()))
+    return Plan(_convolutions(network, M, in_strips, pooled), late, elsewhere)
+
+
+def _works_in_strips(node: Node, M: int, dtype: DTypeLike) -> bool:
+    return type(node.layer) is Conv2d and works_in_strips(node.layer, node.input_shapes[0], M, dtype)
+
+
+def _joins(pool: MaxPool2d, node: Node, conv: Conv2d, M: int, in_strips: Set[int]) -> bool:
+    joins = pools_in_strips if node.index in in_strips else pools_at_once
+    return joins(conv, pool, node.input_shapes[0], M)
+
+
+def _convolutions(
+    network: Network, M: int, in_strips: Set[int], pooled: dict[int, Node]
+) -> dict[int, PooledConv2d | StripConv2d]:
+    """Return what does the convolutions' work; between two that work in strips the feature maps stay in strips."""
+    pools = {pool.index for pool in pooled.values()}
+    givers = {index: _giver(network, network.nodes[index], pools) for index in in_strips}
+    made: dict[int, PooledConv2d | StripConv2d] = {}
+    for node in network.nodes:
+        if type(node.layer) is Conv2d and node.index in in_strips:
+            takes, gives = givers[node.index] in in_strips, node.index in givers.values()
+            made[node.index] = StripConv2d(
+                node.layer, node.input_shapes[0], M, pools=node.index in pooled, takes=takes, gives=gives
+            )
+        elif type(node.layer) is Conv2d and node.index in pooled:
+            made[node.index] = PooledConv2d(node.layer)
+    return made
+
+
+def _giver(network: Network, node: Node, pools: Set[int]) -> int | None:
+    """Return the node whose output a convolution reads, through ReLUs and through pools that are done elsewhere."""
+    source = network.only_source(node)
+    while source and (type(source.layer) is ReLU or source.index in pools):
+        source = network.only_source(source)
+    return source.index if source else None

@@ -39,7 +39,7 @@ class Tape:
         self.gradients: list[Any] = [None] * count
         self._contexts: list[Context | None] = [None] * count
         self.values[INPUT] = x
-        self.plan = AS_WRITTEN if keep_everything else plan_for(network, x.shape[-1])
+        self.plan = AS_WRITTEN if keep_everything else plan_for(network, x.shape[-1], x.dtype)
 
     def context(self, node: Node, *, backward: bool = False) -> Context:
         """Return what the node's layer may know."""
@@ -71,7 +71,7 @@ class Tape:
         for node in nodes:
             y = self.input(node)
             if node.index not in self.plan.elsewhere:
-                layer = self.plan.pooled.get(node.index, node.layer)
+                layer = self.plan.convolutions.get(node.index, node.layer)
                 y, self.caches[node.index] = layer.forward(self.params[node.name], y, self.context(node))
             if relu := self.plan.late.get(node.index):
                 y, self.caches[relu.index] = relu.layer.forward({}, y, self.context(relu, backward=True))
@@ -87,7 +87,7 @@ class Tape:
             if node.index not in self.plan.elsewhere:
                 context = self.context(node, backward=True)
                 context.accumulators = gradient[node.name]
-                layer = self.plan.pooled.get(node.index, node.layer)
+                layer = self.plan.convolutions.get(node.index, node.layer)
                 dx, tensors = layer.backward(self.params[node.name], cache, dx, context)
                 self._write(node, tensors, gradient)
             self._pass_on(node, dx)

@@ -107,7 +107,7 @@ def test_a_pool_that_is_done_with_its_convolution_changes_no_bit(relu):
     tape, results = as_written_and_as_planned(
         x, [conv, *relu, MaxPool2d(kernel=2), conv, ReLU(), Flatten(), Dense(units=2)]
     )
-    assert tape.plan.pooled
+    assert tape.plan.convolutions
     np.testing.assert_equal(*results)
 
 

@@ -92,9 +92,10 @@ def _layer(node: Node, seconds: Array, step: TrainingStep, gemm_rate: float) -> 
 def _kernel(network: Network, node: Node, micro_batch: int) -> str | None:
     if not isinstance(node.layer, Conv2d):
         return None
+    if planned := plan_for(network, micro_batch, np.dtype(DTYPE)).convolutions.get(node.index):
+        return planned.kernel
     window = node.layer.window(node.input_shapes[0])
-    name = kernel_for(window, node.layer.groups, (*node.output_shape, micro_batch)).name
-    return f"{name}, pools" if node.index in plan_for(network, micro_batch).pooled else name
+    return kernel_for(window, node.layer.groups, (*node.output_shape, micro_batch)).name
 
 
 def _in_torch(step: TrainingStep, images: Images, threads: int) -> tuple[str, Steps]:

@@ -9,7 +9,7 @@ from cnnbp.arrays import Array
 from cnnbp.network import Network, Node
 from cnnbp.parameters import Parameters, Tensors
 
-MICRO_BATCH_BYTES = 7 << 19  # what the largest value of one micro-batch may take: its neighbours fit the caches, too
+MICRO_BATCH_BYTES = 4 << 20  # what the largest value of one micro-batch may take: its neighbours fit the caches, too
 
 
 @dataclass(frozen=True, slots=True)

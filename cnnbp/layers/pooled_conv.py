@@ -27,6 +27,8 @@ def pools_at_once(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, M: int) -> 
 class PooledConv2d:
     """y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait."""
 
+    kernel = "rows, pools"
+
     def __init__(self, conv: Conv2d) -> None:
         self.conv = conv
 

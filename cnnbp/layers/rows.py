@@ -32,6 +32,7 @@ from cnnbp.layers.base import Context, Window
 from cnnbp.layers.blocks import Block, blocks_of
 from cnnbp.layers.phases import Phases
 from cnnbp.layers.products import multiply, multiply_transposed
+from cnnbp.layers.windows import opposite
 
 FEW_CHANNELS = 8  # up to here dW comes from the windows of x, which are small then
 
@@ -47,9 +48,9 @@ def gradients(W: Array, x: Phases, dy: Phases, window: Window, dx: Phases | None
     """Write ∂L/∂x to dx where it is wanted; return ∂L/∂W."""
     turned = W[:, :, ::-1, ::-1].swapaxes(0, 1)  # (C, F, kH, kW)
     if x.shape[1] > FEW_CHANNELS:
-        return _from_windows_of_dy(turned, x, dy, _opposite(window), dx, ctx)
+        return _from_windows_of_dy(turned, x, dy, opposite(window), dx, ctx)
     if dx is not None:
-        correlate(turned, dy, _opposite(window), dx, ctx)
+        correlate(turned, dy, opposite(window), dx, ctx)
     return _from_windows_of_x(x, dy, window, ctx)
 
 
@@ -77,12 +78,6 @@ def _sum_over_rows(windows: Array, rows: Array, ctx: Context) -> Array:
         shares = ctx.empty((len(rows), windows.shape[1], rows.shape[1]), rows.dtype)
         multiply_transposed(windows, rows, shares, ctx)
         return shares.sum(axis=0)
-
-
-def _opposite(window: Window) -> Window:
-    """Return the window over dy that sees every place of y in which a place of x took part."""
-    (kh, kw), ((top, bottom), (left, right)) = window.kernel, window.pad
-    return Window(window.kernel, (1, 1), ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)))
 
 
 def _as_matrix(W: Array) -> Array:

@@ -54,6 +54,12 @@ def window_over(
     return Window(kernel, stride, resolve_padding(pad, size, kernel, stride, dilation), dilation)
 
 
+def opposite(window: Window) -> Window:
+    """Return the window over dy that sees every place of y in which a place of x took part, for a stride of 1."""
+    (kh, kw), ((top, bottom), (left, right)) = window.kernel, window.pad
+    return Window(window.kernel, (1, 1), ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)))
+
+
 def resolve_padding(
     pad: Pad, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:

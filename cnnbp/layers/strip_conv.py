@@ -1,0 +1,99 @@
+"""A convolution over feature maps in strips, by Winograd's trick, and the 2×2 max pool behind it.
+
+Between two such convolutions feature maps stay in strips (`strips.py`); elsewhere they are (C, H, W, M) as everywhere.
+Of the output of a convolution that is pooled only the maxima stay, and where they are: four rows of it at a time are
+made and pooled while they are in the processor's cache.
+"""
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnnbp.arrays import Array, Shape
+from cnnbp.layers import pairs, phases, strips, winograd
+from cnnbp.layers.base import Context, Gradients, Params
+from cnnbp.layers.conv import Conv2d
+from cnnbp.layers.pairs import Winners
+from cnnbp.layers.pooling import MaxPool2d
+from cnnbp.layers.strips import Strips
+
+_CHANNELS = 16  # with fewer, in x or y, products gain less than the sums before and behind them take
+
+
+def works_in_strips(conv: Conv2d, input_shape: Shape, M: int, dtype: DTypeLike) -> bool:
+    """Return whether a convolution of M images is done in strips."""
+    (C, _, W), window, S = input_shape, conv.window(input_shape), strips.strips_for(M)
+    (kh, kw), (top, bottom), (left, right) = window.kernel, *window.pad
+    moves_by_one = window.stride == window.dilation == (1, 1) and conv.groups == 1
+    same_width = left + right == kw - 1 and max(top, bottom) < kh
+    fits = kh == winograd.KERNEL_ROWS and W % S == 0 and kw <= W // S
+    return fits and moves_by_one and same_width and min(C, conv.filters) >= _CHANNELS and dtype == np.float32
+
+
+def pools_in_strips(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, M: int) -> bool:
+    """Return whether a convolution that works in strips does the max pool behind it as well."""
+    _, OH, OW = shape = conv.output_shape(input_shape)
+    return pool.window(shape) == pairs.WINDOW and OH % 2 == OW // strips.strips_for(M) % 2 == 0
+
+
+class StripConv2d:
+    """y = W ⋆ x + b, or maxpool(W ⋆ x) + b over windows of 2×2. Adding b keeps order, so it may wait."""
+
+    def __init__(self, conv: Conv2d, input_shape: Shape, M: int, *, pools: bool, takes: bool, gives: bool) -> None:
+        """`takes` and `gives` say whether x and y are in strips; else they are feature maps (C, H, W, M)."""
+        self.conv, self.M, self.pools, self.takes, self.gives = conv, M, pools, takes, gives
+        self.kernel = "winograd, pools" if pools else "winograd"
+        self.window, self.height = conv.window(input_shape), conv.output_shape(input_shape)[1]
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Strips, Winners | None]]:
+        """Return y, and the cache that backward needs."""
+        x = x if self.takes else strips.cut(x, ctx)
+        y, winners = self._pooled(params["W"], x, ctx) if self.pools else (self._convolved(params["W"], x, ctx), None)
+        if self.conv.bias:
+            y.reshape(-1, y[0, 0].size)[...] += np.repeat(params["b"], y.shape[-1])
+        return y if self.gives else strips.join(y, self.M, ctx), (x, winners)
+
+    def _convolved(self, W: Array, x: Strips, ctx: Context) -> Strips:
+        weights, y = winograd.at_points(W), ctx.empty((self.height, x.shape[1], len(W), x.shape[3]), x.dtype)
+        for rows, seen in winograd.tiles(x, self.M, self.window, ctx):
+            winograd.convolve(weights, seen, y[rows], ctx)
+        return y
+
+    def _pooled(self, W: Array, x: Strips, ctx: Context) -> tuple[Strips, Winners]:
+        weights, (_, width, _, N), F = winograd.at_points(W), x.shape, len(W)
+        y = ctx.empty((self.height // 2, width // 2, F, N), x.dtype)
+        winners = pairs.winners_of(_as_one_channel(y), ctx)
+        with ctx.arena.scratch():
+            tile = ctx.empty((winograd.TILE, width, F, N), x.dtype)
+            for rows, seen in winograd.tiles(x, self.M, self.window, ctx):
+                z = tile[: rows.stop - rows.start]
+                winograd.convolve(weights, seen, z, ctx)
+                pooled = slice(rows.start // 2, rows.stop // 2)
+                here = Winners(winners.left[:, rows], winners.top[:, pooled])
+                pairs.maxima(phases.apart(_as_one_channel(z)), _as_one_channel(y[pooled]), here, ctx)
+        return y, winners
+
+    def backward(
+        self, params: Params, cache: tuple[Strips, Winners | None], dy: Array, ctx: Context
+    ) -> tuple[Array | None, Gradients]:
+        """Return ∂L/∂x (None if the context does not want it) and ∂L/∂θ."""
+        x, winners = cache
+        dx = ctx.empty(x.shape, dy.dtype) if ctx.wants_dx else None
+        with ctx.arena.scratch():
+            dy = dy if self.gives else strips.cut(dy, ctx)
+            dz = dy if winners is None else self._unpooled(winners, dy, ctx)
+            gradients = {"W": winograd.gradients(params["W"], x, dz, self.M, self.window, dx, ctx)}
+            if self.conv.bias:
+                gradients["b"] = dy.reshape(-1, dy[0, 0].size).sum(axis=0).reshape(dy.shape[2:]).sum(axis=1)
+        return dx if dx is None or self.takes else strips.join(dx, self.M, ctx), gradients
+
+    def _unpooled(self, winners: Winners, dy: Strips, ctx: Context) -> Strips:
+        _, width, F, N = dy.shape
+        dz = ctx.empty((self.height, 2 * width, F, N), dy.dtype)
+        pairs.give_back(winners, _as_one_channel(dy), phases.apart(_as_one_channel(dz)), ctx)
+        return dz
+
+
+def _as_one_channel(x: Strips) -> Array:
+    """View strips (H, w, C, N) as a feature map (1, H, w, C·N): a pool does not care what is a channel."""
+    H, width, C, N = x.shape
+    return x.reshape(1, H, width, C * N)
