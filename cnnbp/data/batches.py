@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import numpy as np
 from numpy.typing import DTypeLike
 
+from cnnbp.arrays import Arena, Array
 from cnnbp.data.augment import Augmentation, augment
+from cnnbp.data.geometry import Pixels
 from cnnbp.data.normalize import Normalization
 from cnnbp.data.opening import muted_pillow
 from cnnbp.data.parallel import map_ahead
@@ -13,7 +18,6 @@ from cnnbp.data.split import Indices
 from cnnbp.data.store import ImageSet
 from cnnbp.data.streams import Purpose, stream
 from cnnbp.engine import MicroBatch
-from cnnbp.engine.memory import Memory
 from cnnbp.engine.ranks import ALONE, Ranks, run_of
 
 
@@ -50,16 +54,13 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the images at `order` in batches; the last one may be smaller. Each rank reads its run of each batch.
 
-    Images that are not in memory are read by `threads` background threads, a few batches ahead. Raises DataError for
-    a file that changed or vanished.
+    Images that are not in memory are read by `threads` background threads, a few batches ahead. Augmenting and
+    normalising is left to whoever runs a micro-batch. Raises DataError for a file that changed or vanished.
     """
-    memory = Memory()
 
     def micro_batch(indices: Indices) -> MicroBatch:
-        arena = memory.take_arena()
-        pixels = augment(images.take(indices), augmentations, arena, seed=seed, epoch=epoch, indices=indices)
-        memory.return_arena(arena)
-        return MicroBatch(normalization.apply(pixels, dtype), images.labels[indices])
+        prepare = partial(_prepared, augmentations, normalization, np.dtype(dtype), seed, epoch, indices)
+        return MicroBatch(images.take(indices), images.labels[indices], prepare)
 
     def batch(indices: Indices) -> Batch:
         cuts = list(_cuts(indices, micro_batch_size))
@@ -73,6 +74,20 @@ def batches(
     else:
         with muted_pillow():
             yield from map_ahead(batch, parts, threads)
+
+
+def _prepared(
+    augmentations: Sequence[Augmentation],
+    normalization: Normalization,
+    dtype: np.dtype[Any],
+    seed: int,
+    epoch: int,
+    indices: Indices,
+    pixels: Pixels,
+    arena: Arena,
+) -> Array:
+    """Return x (C, H, W, m) of the pixels (m, C, H, W) of the images at `indices`."""
+    return normalization.apply(augment(pixels, augmentations, arena, seed=seed, epoch=epoch, indices=indices), dtype)
 
 
 def _cuts(indices: Indices, size: int) -> Iterator[Indices]:

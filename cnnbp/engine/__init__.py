@@ -1,11 +1,11 @@
-"""One batch → micro-batches on threads → one gradient, the same bits every time.
+"""One batch → micro-batches on processes or threads → one gradient, the same bits every time.
 
-The unit of work is a micro-batch: it runs forward and backward on one thread, with one BLAS thread, in an arena of
+The unit of work is a micro-batch: it runs forward and backward on one core, with one BLAS thread, in an arena of
 its own. Their number follows from the network and the batch alone, and their gradients are added in a fixed binary
 tree, so the result has the same bits on any number of cores (of one CPU type, with one BLAS build).
 
 Batch norm needs the whole batch: the network is cut before each such node into segments, and every segment runs over
-all micro-batches before the next one starts. Nothing waits inside a thread.
+all micro-batches before the next one starts. Nothing waits inside a segment.
 """
 
 from cnnbp.engine.batch import Inference, MicroBatch, StepResult, micro_batch_size, values_in_use

@@ -1,11 +1,12 @@
 """What goes into the engine and what comes out: micro-batches, and the results of a batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Arena, Array
 from cnnbp.network import Network, Node
 from cnnbp.parameters import Parameters, Tensors
 
@@ -14,10 +15,27 @@ MICRO_BATCH_BYTES = 4 << 20  # what the largest value of one micro-batch may tak
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """Some images of a batch: x (C, H, W, m), contiguous, and their class indices (m,)."""
+    """Some images of a batch and their class indices (m,).
 
-    x: Array
+    `images` are x (C, H, W, m), contiguous, or what `prepare` makes x of with an arena's help. Then whoever runs the
+    micro-batch does that work, too, on its own core; it may be another process, which `prepare` is pickled for.
+    """
+
+    images: Array
     labels: Array
+    prepare: Callable[[Array, Arena], Array] | None = None
+
+    @property
+    def x(self) -> Array:
+        """The images as the network reads them, made anew each time they are asked for."""
+        return self.prepared(Arena())
+
+    def prepared(self, arena: Arena) -> Array:
+        """Return x; the arena's memory is free again afterwards."""
+        if self.prepare is None:
+            return self.images
+        with arena.scratch():
+            return self.prepare(self.images, arena)
 
 
 @dataclass(frozen=True, slots=True)

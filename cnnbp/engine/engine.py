@@ -1,56 +1,61 @@
-"""The engine: a batch on threads, and on ranks."""
+"""The engine: a batch on processes or threads, and on ranks."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
-from itertools import pairwise
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
-from cnnbp.arrays import Array
 from cnnbp.engine.batch import Inference, MicroBatch, StepResult
-from cnnbp.engine.machine import OVERFLOWING, one_blas_thread, unpacked_multiplications
+from cnnbp.engine.fork import CAN_FORK
+from cnnbp.engine.machine import one_blas_thread
 from cnnbp.engine.memory import Memory
-from cnnbp.engine.passes import Pass, Segment
 from cnnbp.engine.ranks import ALONE, Ranks
-from cnnbp.engine.tree import Division, GradientSum
-from cnnbp.layers import CoupledLayer
+from cnnbp.engine.tree import Division
+from cnnbp.engine.worker import Result, Work, Worker
 from cnnbp.losses import Loss
 from cnnbp.network import Network
 from cnnbp.parameters import Parameters, Tensors
-from cnnbp.tape import coupled, infer
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-Work = TypeVar("Work")
-Result = TypeVar("Result")
+    from cnnbp.engine.team import Team
 
 
 class Engine:
-    """Runs batches through a network. A context manager: inside it BLAS has one thread, which keeps the bits."""
+    """Runs batches through a network. A context manager: inside it BLAS has one thread, which keeps the bits.
+
+    Several micro-batches are done by a team of `threads` processes, formed when there is the first such batch. Where
+    that cannot be, is not wanted, or MPI has started several already, they are done on as many threads.
+    """
 
     def __init__(
-        self, network: Network, loss: Loss, *, threads: int | None = None, seed: int = 0, ranks: Ranks = ALONE
+        self,
+        network: Network,
+        loss: Loss,
+        *,
+        threads: int | None = None,
+        seed: int = 0,
+        ranks: Ranks = ALONE,
+        processes: bool = CAN_FORK,
     ) -> None:
-        self.network, self.loss, self.seed, self.ranks = network, loss, seed, ranks
+        self.network, self.loss, self.ranks = network, loss, ranks
         self.threads = threads or ranks.cores
-        self.segments = _segments(network.nodes)
-        self.memory = Memory()
         self._resources = ExitStack()
-        self._pool: ThreadPoolExecutor | None = None
+        self._worker = _ThreadedWorker(network, loss, seed, ranks, self.threads)
+        self._team: Team | None = None
+        self._forks = processes and self.threads > 1 and ranks is ALONE
 
     def __enter__(self) -> Self:
         self._resources.enter_context(one_blas_thread())
+        self._resources.callback(self._worker.close)
+        self._resources.callback(self._dismiss)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._resources.close()
-        self._pool = None
 
     def step(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch], step: int = 0) -> StepResult:
         """Run one training batch forward and backward; `step` keys its random streams.
@@ -58,62 +63,68 @@ class Engine:
         Each rank gives its run of the micro-batches, and all get the result of the whole batch. The next step writes
         over its gradient.
         """
-        division = self._divided(batch)
-        passes = [
-            Pass(self.network, self.loss, params, state, images, (self.seed, step, ordinal), self.memory)
-            for ordinal, images in enumerate(batch, division.first)
-        ]
-        new_state, agreed = dict(state), None
-        for segment, (meeting, *_) in pairwise(self.segments):
-            shares = self._map(partial(Pass.forward, segment=segment, agreed=agreed, meeting=meeting), passes)
-            agreed = division.sum(shares, coupled(meeting).combine)
-            new_state[meeting.name] = coupled(meeting).updated_state(state[meeting.name], agreed)
-        total = GradientSum(division, self.memory)
-        turn = partial(Pass.turn, segment=self.segments[-1], agreed=agreed, size=division.size, total=total)
-        sums = self._map(turn, passes)
-        for segment, (meeting, *_) in reversed(list(pairwise(self.segments))):
-            agreed = division.sum(sums, np.add)
-            back = partial(Pass.backward, segment=segment, agreed=agreed, meeting=meeting, total=total)
-            sums = self._map(back, passes)
-        losses, correct = self._gathered([p.outcome for p in passes], division, params)
-        return StepResult(losses, int(correct.sum()), self.memory.lend_gradient(total.total(params)), new_state)
+        return self._do(Worker.step, params, state, batch, step)
 
     def infer(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch]) -> Inference:
         """Run images through the network as it is used after training: running statistics, no dropout.
 
         Each rank gives its run of the micro-batches, and all get all results.
         """
-        results = self._map(partial(self._infer, params, state), batch)
-        table = self._gathered(results, self._divided(batch), params)
-        return Inference(table[:-1], table[-1])
+        return self._do(Worker.infer, params, state, batch)
 
-    @OVERFLOWING
-    def _infer(self, params: Parameters, state: Tensors, images: MicroBatch) -> Array:
-        """Return the logits and, below them, the losses (K + 1, m)."""
-        logits = infer(self.network, params, state, images.x, unpacked_multiplications())
-        losses, _ = self.loss.forward(logits, images.labels)
-        return np.vstack([logits, losses])
+    def _do(
+        self, work: Callable[..., Result], params: Parameters, state: Tensors, batch: Sequence[MicroBatch], *key: int
+    ) -> Result:
+        """Do a batch's work, a method of Worker, with the team or without."""
+        if team := self._team_for(params, batch):
+            try:
+                return team.do(work, params, state, batch, *key)
+            except BaseException:
+                self._dismiss()
+                raise
+        division = Division.of(self.ranks, len(batch), sum(len(images.labels) for images in batch))
+        return work(self._worker, params, state, batch, division, *key)
 
-    def _divided(self, batch: Sequence[MicroBatch]) -> Division:
-        return Division.of(self.ranks, len(batch), sum(len(images.labels) for images in batch))
+    def _team_for(self, params: Parameters, batch: Sequence[MicroBatch]) -> "Team | None":
+        """Return the team, formed where it is needed; None where the batch is not for one."""
+        if not self._forks or len(batch) == 1:
+            return None
+        if not self._team or not self._team.suits(params, batch):
+            self._dismiss()
+            from cnnbp.engine.team import Team  # which loads multiprocessing
 
-    def _gathered(self, tables: Sequence[Array], division: Division, params: Parameters) -> Array:
-        """Put the tables (n, m) of all ranks' micro-batches side by side, (n, M)."""
-        mine = np.concatenate(tables, axis=1).T if tables else np.empty(0, params.vector.dtype)
-        return np.ascontiguousarray(self.ranks.gather(mine, division.images).T)
+            try:
+                self._team = Team(self._worker, min(self.threads, len(batch)), params, batch)
+            except OSError:  # no memory to share or no further process: threads need neither
+                self._forks = False
+        return self._team
 
-    def _map(self, function: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
+    def _dismiss(self) -> None:
+        if self._team:
+            self._team.close()
+            self._team = None
+
+
+class _ThreadedWorker(Worker):
+    """Runs micro-batches on threads."""
+
+    def __init__(self, network: Network, loss: Loss, seed: int, ranks: Ranks, threads: int) -> None:
+        super().__init__(network, loss, seed, ranks, Memory())
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    def map(self, function: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
         """Apply the function to each piece, on threads where there are several; results in the order of the pieces."""
-        if len(work) <= 1 or self.threads == 1:
-            return [function(piece) for piece in work]
+        if len(work) <= 1 or self._threads == 1:
+            return super().map(function, work)
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor  # which loads logging, and few commands need it
 
-            self._pool = self._resources.enter_context(ThreadPoolExecutor(self.threads, "cnnbp"))
+            self._pool = ThreadPoolExecutor(self._threads, "cnnbp")
         return list(self._pool.map(function, work))
 
-
-def _segments(nodes: Segment) -> tuple[Segment, ...]:
-    """Cut before each coupled node: every segment but the first begins with one."""
-    cuts = [0, *(node.index for node in nodes if isinstance(node.layer, CoupledLayer)), len(nodes)]
-    return tuple(nodes[start:end] for start, end in pairwise(cuts))
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool:
+            self._pool.shutdown()
+            self._pool = None

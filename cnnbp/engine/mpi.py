@@ -45,6 +45,8 @@ class MpiRanks:
         self._all.Allgatherv(np.ascontiguousarray(mine), [rows, [count * prod(shape) for count in counts]])
         return rows
 
+    conclude = gather  # all ranks go on
+
     def _shape_of_a_row(self, mine: Array, counts: Sequence[int]) -> tuple[int, ...]:
         """Ask the first rank that has any."""
         header = np.zeros(_MOST_AXES, np.int64)  # how many axes, and their lengths

@@ -35,13 +35,14 @@ class Pass:
 
     @cached_property
     def tape(self) -> Tape:
-        """Made in the thread that comes first."""
+        """Made in the thread that comes first, with the images that it reads."""
+        arena = self.memory.take_arena()
         return Tape(
             self.network,
             self.params,
             self.state,
-            self.images.x,
-            self.memory.take_arena(),
+            self.images.prepared(arena),
+            arena,
             stream=self.stream,
             unpacked=unpacked_multiplications(),
         )

@@ -13,7 +13,7 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.engine.machine import available_cores
 
-Combine = Callable[[Sequence[Array]], Array]
+Combine = Callable[[Sequence[Array]], Array]  # may work in place, and return one of the arrays
 
 
 class Ranks(Hashable, Protocol):
@@ -32,6 +32,9 @@ class Ranks(Hashable, Protocol):
 
         A rank without any gives an empty array of the same dtype.
         """
+
+    def conclude(self, mine: Array, counts: Sequence[int]) -> Array:
+        """Return every rank's rows as `gather` does, to each rank that goes on with them after a batch."""
 
     def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
         """Write into `out` (N,) what `combine` makes of all ranks' vectors (N,), of which rank r has counts[r].
@@ -69,10 +72,15 @@ class Alone:
         """Return what was given."""
         return mine
 
+    def conclude(self, mine: Array, counts: Sequence[int]) -> Array:
+        """Return what was given."""
+        return mine
+
     def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
         """Combine what was given."""
-        if len(mine) > 1 or mine[0] is not out:
-            out[...] = combine(mine)
+        combined = combine(mine)
+        if combined is not out:
+            out[...] = combined
 
     def broadcast(self, content: bytes) -> bytes:
         """Return what was given."""

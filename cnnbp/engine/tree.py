@@ -67,7 +67,12 @@ class Division:
     def of(ranks: Ranks, leaves: int, images: int) -> "Division":
         """Ask every rank what it has."""
         table = ranks.gather(np.array([[leaves, images]]), [1] * ranks.size)
-        return _division(ranks, *map(tuple, table.T.tolist()))
+        return Division.known(ranks, *map(tuple, table.T.tolist()))
+
+    @staticmethod
+    def known(ranks: Ranks, leaves: tuple[int, ...], images: tuple[int, ...]) -> "Division":
+        """Return the division into as many micro-batches, and images, for each rank."""
+        return _division(ranks, leaves, images)
 
     @cached_property
     def count(self) -> int:
@@ -154,4 +159,9 @@ class GradientSum:
         return total
 
     def _combine(self, vectors: Sequence[Array]) -> Array:
-        return self._division.total(vectors, np.add)
+        return self._division.total(vectors, _add_to_left)
+
+
+def _add_to_left(left: Array, right: Array) -> Array:
+    left += right
+    return left

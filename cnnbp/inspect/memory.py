@@ -2,13 +2,14 @@
 
 What a network keeps for one image is read off a real forward pass of one micro-batch, which by its definition fits
 the processor's caches. The peak of a whole step is what tracemalloc sees of real steps on the real engine, with all
-micro-batches of a batch or, where they are many, with enough of them to know what each further one adds.
+micro-batches of a batch or, where they are many, with enough of them to know what each further one adds. The steps
+run on threads, which one process can measure; what processes need besides is known.
 """
 
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
-from math import ceil, log2
+from math import ceil, log2, prod
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,14 @@ def step_memory(network: Network, loss: Loss, optimizer: Optimizer, batch_size: 
         alone = replace(step, threads=1)  # who waits for whom on several threads is chance, and would be multiplied
         per_image = (alone.peak(measured) - gradient - alone.peak(measured // 2)) / (measured // 2)
         peak += ceil(per_image * (batch_size - measured) + gradient * log2(batch_size / measured))
+    if threads > 1 and batch_size > m:
+        peak += _on_board(network, batch_size - ceil(ceil(batch_size / m) / threads) * m)
     return StepMemory(batch_size, m, threads, peak)
+
+
+def _on_board(network: Network, images: int) -> int:
+    """Return the bytes that processes see in common: the parameters, and the images of all but the first of them."""
+    return (network.layout.size + prod(network.input_shape) * images) * np.dtype(DTYPE).itemsize
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class _Step:
         slots, decays = self.optimizer.slots(params.layout.size, params.vector.dtype), self.network.decays(DTYPE)
         loss = self.loss.balanced([1] * max(2, *self.network.output_shape))
         batch = list(self._batch(images))
-        with Engine(self.network, loss, threads=self.threads) as engine:
+        with Engine(self.network, loss, threads=self.threads, processes=False) as engine:
             for count in range(1, _MEASURED_STEPS + 1):
                 result = engine.step(params, state, batch, count)
                 self.optimizer.step(params.vector, result.gradient.vector, decays, slots, lr=0.0, count=count)

@@ -23,9 +23,12 @@ class ThreadRanks(Alone):
         assert len(mine) == counts[self.rank]
         return np.concatenate([rows for rows in self._all(mine) if len(rows)])
 
+    conclude = gather
+
     def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
         assert len(mine) == counts[self.rank]
-        out[...] = combine([vector for vectors in self._all([vector.copy() for vector in mine]) for vector in vectors])
+        everything = self._all([vector.copy() for vector in mine])
+        out[...] = combine([vector.copy() for vectors in everything for vector in vectors])  # which may work in place
 
     def _all(self, mine: Any) -> list[Any]:
         self._board[self.rank] = mine

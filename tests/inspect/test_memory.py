@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cnnbp.engine import Engine, MicroBatch, micro_batch_size
+from cnnbp.engine.ranks import runs
 from cnnbp.inspect.memory import kept_memory, step_memory
 from cnnbp.layers import GELU, BatchNorm, Conv2d, Dense, Dropout, Flatten, MaxPool2d, ReLU, Residual
 from cnnbp.losses import CrossEntropy
@@ -32,7 +33,7 @@ NETWORKS = {
 
 
 def traced(network, optimizer, batch_size, threads):
-    """Return the most that tracemalloc sees over five training steps on noise."""
+    """Return the most that tracemalloc sees over five training steps on noise, and what processes would share."""
     rng, m = np.random.default_rng(0), micro_batch_size(network, batch_size)
     tracemalloc.start()
     try:
@@ -44,11 +45,13 @@ def traced(network, optimizer, batch_size, threads):
             for size in sizes
         ]
         tracemalloc.reset_peak()
-        with Engine(network, CrossEntropy(), threads=threads) as engine:
+        with Engine(network, CrossEntropy(), threads=threads, processes=False) as engine:
             for count in range(1, 6):
                 gradient = engine.step(params, state, batch, count).gradient.vector
                 optimizer.step(params.vector, gradient, decays, slots, lr=1e-3, count=count)
-        return tracemalloc.get_traced_memory()[1]
+        others = batch[runs(len(batch), threads)[0].stop :]
+        shared = params.vector.nbytes + sum(part.images.nbytes for part in others) if others else 0
+        return tracemalloc.get_traced_memory()[1] + shared
     finally:
         tracemalloc.stop()
 
