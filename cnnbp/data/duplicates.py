@@ -39,7 +39,15 @@ def find_duplicates(
     """
     left = np.arange(len(train.names)) if train_indices is None else train_indices
     right = np.arange(len(other.names)) if other_indices is None else other_indices
-    left = left[np.isin(train.digests[left], other.digests[right])]  # hardly any, of perhaps very many
+    left = left[_shared(train.digests[left], other.digests[right])]  # hardly any, of perhaps very many
     first = {int(train.digests[index]): train.names[index] for index in left[::-1]}
-    twice = right[np.isin(other.digests[right], train.digests[left])]
+    twice = right[_shared(other.digests[right], train.digests[left])]
     return tuple((first[int(other.digests[index])], other.names[index]) for index in twice)
+
+
+def _shared(digests: Digests, others: Digests) -> NDArray[np.bool_]:
+    """Tell which digests are among the others; np.isin would take twice the memory."""
+    if not len(others):
+        return np.zeros(len(digests), np.bool_)
+    others = np.sort(others)
+    return others.take(np.searchsorted(others, digests), mode="clip") == digests

@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnbp.data.walk import Entry, Walk, by_parts, entries
+from cnnbp.data.walk import Entry, Walk, by_parts, sorted_entries
 from cnnbp.errors import DataError
 
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -105,7 +105,7 @@ def describe_empty(empty: Sequence[str]) -> str:
 
 def _split_folders(root: Path, walk: Walk) -> dict[str, Path]:
     """Return where each split is; a folder that is not laid out in splits is all train."""
-    found = entries(root, walk.skipped)
+    found = sorted_entries(root, walk.skipped)
     names = [entry.name for entry in found if entry.is_folder]
     if not names or not set(names) <= set(SPLIT_NAMES):
         walk.skipped.clear()  # `root` will be read again, as the train split
@@ -122,7 +122,7 @@ def _split_folders(root: Path, walk: Walk) -> dict[str, Path]:
 
 def _class_files(folder: Path, walk: Walk) -> ClassFiles:
     """Return the images of each class folder of one split; raises DataError when there is none."""
-    found = entries(folder, walk.skipped)
+    found = sorted_entries(folder, walk.skipped)
     if not any(entry.is_folder for entry in found):
         loose = sum(entry.is_image for entry in found)
         inside = f"{loose} image{'s' * (loose > 1)} but no" if loose else "no"

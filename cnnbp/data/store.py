@@ -166,7 +166,7 @@ class _Decoding:
     def result(self) -> ImageSet:
         """Return the images that could be decoded."""
         split = self.split
-        good = np.array([index for index in range(len(split.files)) if index not in self.bad], np.intp)
+        good = np.delete(np.arange(len(split.files)), list(self.bad))
         cached = good[good < len(self.pixels)]
         names = tuple(split.names[index] for index in good) if self.bad else split.names
         return ImageSet(

@@ -41,24 +41,26 @@ class Entry:
         return self.is_file and os.path.splitext(self.name)[1].lower() in EXTENSIONS  # noqa: PTH122  (no Path)
 
 
-def entries(folder: Path, skipped: Counter[str]) -> list[Entry]:
-    """Return what is visible in `folder`, sorted by name; hidden things are counted.
+def entries(folder: Path, skipped: Counter[str]) -> Iterator[Entry]:
+    """Yield what is visible in `folder`, in no order; hidden things are counted.
 
     Raises DataError when the folder, or something in it, cannot be looked at.
     """
     try:
-        shown = []
         with os.scandir(folder) as found:
             for entry in found:
                 if entry.name.startswith(".") or entry.name in _SYSTEM_NAMES:
                     count(skipped, HIDDEN)
                 else:
-                    flags = entry.is_symlink(), entry.is_dir(), entry.is_file()
-                    shown.append(Entry(folder, entry.name, *flags))
-        return sorted(shown, key=attrgetter("name"))
+                    yield Entry(folder, entry.name, entry.is_symlink(), entry.is_dir(), entry.is_file())
     except (OSError, ValueError) as error:  # ValueError: a name that the system cannot have
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise DataError(f"cannot read the folder {str(folder)!r}: {reason}") from error
+
+
+def sorted_entries(folder: Path, skipped: Counter[str]) -> list[Entry]:
+    """Return what is visible in `folder`, by name."""
+    return sorted(entries(folder, skipped), key=attrgetter("name"))
 
 
 def count(counts: Counter[str], reason: str, number: int = 1) -> None:

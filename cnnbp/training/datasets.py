@@ -96,7 +96,8 @@ class Datasets:
         """What training sees of the images: names, pixels, classes and which of them validate, as one short text."""
         content = blake2b("\0".join(self.classes).encode(*_ANY_NAME), digest_size=16)
         for subset in (self.train, self.validation):
-            content.update("\0".join([*subset.names, ""]).encode(*_ANY_NAME))
+            for name in subset.names:
+                content.update(f"{name}\0".encode(*_ANY_NAME))
             content.update(subset.images.digests[subset.indices].tobytes() + subset.labels.tobytes())
         return content.hexdigest()
 

@@ -68,9 +68,10 @@ class Job:
 
         ln(classes) for both cross-entropies, as long as the class weights have mean 1.
         """
-        labels = self.datasets.train.labels
-        losses, _ = self.engine.loss.forward(np.zeros((self.config.network.output_shape[0], len(labels))), labels)
-        return float(losses.mean())
+        counts = self.datasets.class_counts
+        logits = np.zeros((self.config.network.output_shape[0], len(counts)))  # one image of each class
+        losses, _ = self.engine.loss.forward(logits, np.arange(len(counts)))
+        return float(np.average(losses, weights=counts))
 
     def initial_loss(self, state: TrainingState) -> float:
         """Return the loss of the first batch before anything is learned."""

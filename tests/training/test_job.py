@@ -22,6 +22,13 @@ def test_chance_is_ln_2_for_two_classes_balanced_or_not(tmp_path, loss):
         assert job.chance_loss == pytest.approx(np.log(2))
 
 
+def test_chance_counts_each_class_as_often_as_it_has_images(tmp_path):
+    weighted = {"cross_entropy": {"class_weights": [1.0, 3.0]}}
+    with working(config(images(tmp_path / "images", (9, 3)), loss=weighted)) as (job, _):
+        a, b = job.datasets.class_counts
+        assert job.chance_loss == pytest.approx(np.log(2) * (a + 3 * b) / (a + b))
+
+
 def test_the_initial_loss_is_that_of_the_first_batch_without_dropout(tmp_path):
     with working(config(images(tmp_path / "images"))) as (job, state):
         batch = next(job.batches(0))
