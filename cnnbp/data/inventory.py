@@ -25,6 +25,7 @@ _MODES = {
     "L": "grey",
     "LA": "grey with alpha",
     "P": "palette",
+    "PA": "palette with alpha",
     "RGBA": "RGB with alpha",
     "I": "16-bit grey",
     "I;16": "16-bit grey",

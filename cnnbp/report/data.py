@@ -16,7 +16,7 @@ def draw_inventory(inventory: Inventory, console: Console) -> None:
     """Show the counts, then every image that cannot be read, and every one that is in two splits."""
     _draw_classes(inventory, console)
     for name, line in _lines(inventory):
-        console.print(Text.assemble((f"{name:<9}", "bold"), line), soft_wrap=True)
+        _draw_line(f"{name:<9}", line, console)
     if inventory.bad:
         _draw_list(
             "Images that cannot be read",
@@ -29,6 +29,14 @@ def draw_inventory(inventory: Inventory, console: Console) -> None:
             [f"{one_line(first)} is also {one_line(second)}" for first, second in inventory.duplicates],
             console,
         )
+
+
+def _draw_line(name: str, line: str, console: Console) -> None:
+    """Show a line behind its name, and what is too long for the terminal below its beginning."""
+    for part in Text(line).wrap(console, max(console.width - len(name), 1)):
+        part.rstrip()
+        console.print(Text.assemble((name, "bold"), part), soft_wrap=True)
+        name = " " * len(name)
 
 
 def _draw_list(title: str, lines: Sequence[str], console: Console) -> None:

@@ -14,3 +14,13 @@ def test_a_mixed_folder_is_summed_up_line_by_line(tmp_path):
     assert any(line.startswith("sizes") and " more: " in line for line in lines)
     assert "note     1 images transparent, put on the background" in lines
     assert any(line.startswith("followed") for line in lines)
+
+
+def test_a_line_too_long_for_the_terminal_goes_on_below_its_beginning(tmp_path):
+    for side in range(4, 12):
+        save(tmp_path / "a" / f"{side}.png", noise(side, side))
+        save(tmp_path / "b" / f"{side}.png", noise(side, side, 3))
+    lines = printed(draw_inventory, take_inventory(tmp_path), width=40)
+    start = next(index for index, line in enumerate(lines) if line.startswith("sizes"))
+    assert all(line.startswith(" " * 9) and line[9] != " " for line in lines[start + 1 : start + 3])
+    assert max(map(len, lines)) <= 40
