@@ -9,7 +9,7 @@ GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
 
 
 def chunk(kind, data):
@@ -26,7 +26,7 @@ def png(*chunks):
 
 def pixel_data(samples, depth, interlaced=False):
     """Return the IDAT chunk of samples (H, W, channels), each of `depth` bits, unfiltered."""
-    passes = [samples[y::dy, x::dx] for y, x, dy, dx in _ADAM7] if interlaced else [samples]
+    passes = [samples[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [samples]
     rows = [row for part in passes if part.size for row in part]
     return chunk(b"IDAT", zlib.compress(b"".join(b"\0" + _packed(row.ravel(), depth) for row in rows)))
 

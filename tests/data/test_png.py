@@ -4,10 +4,12 @@ import struct
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnnbp.data.decode import ImageFormat
-from tests.data.images import decode_image
+from tests.data.images import decode_image, noise, save
 from tests.data.png import CHANNELS, COLOUR, COLOUR_ALPHA, GREY, GREY_ALPHA, PALETTE, chunk, header, pixel_data, png
+from tests.data.png_reader import picture
 
 COLOURS = ImageFormat(channels=3, height=9, width=11)
 KINDS = [
@@ -81,7 +83,34 @@ def test_one_transparent_colour_shows_the_background(tmp_path, colour_type, dept
     np.testing.assert_allclose(decoded, wanted, atol=HALF_A_LEVEL + cut)
 
 
-def test_the_files_own_background_gives_way_to_the_configured_one(tmp_path):
-    samples = np.zeros((9, 11, 4), int)
-    path = write(tmp_path, COLOUR_ALPHA, 8, samples, chunk(b"bKGD", struct.pack(">3H", 0, 0, 255)))
+@pytest.mark.parametrize(("colour_type", "depth"), [(GREY, 4), (GREY, 16), (COLOUR, 8), (COLOUR, 16), (PALETTE, 8)])
+def test_the_files_own_background_gives_way_to_the_configured_one(tmp_path, colour_type, depth):
+    samples = np.zeros((9, 11, CHANNELS[colour_type]), int)
+    own = struct.pack(">B" if colour_type == PALETTE else f">{samples.shape[-1]}H", *[1] * samples.shape[-1])
+    transparent = b"\0" if colour_type == PALETTE else bytes(2 * samples.shape[-1])
+    path = write(tmp_path, colour_type, depth, samples, chunk(b"tRNS", transparent), chunk(b"bKGD", own))
     assert (decode_image(path, COLOURS) == 255).all()
+
+
+@pytest.mark.parametrize("kind", [GREY_ALPHA, COLOUR_ALPHA])
+def test_the_files_own_background_gives_way_behind_alpha_too(tmp_path, kind):
+    samples = np.zeros((9, 11, CHANNELS[kind]), int)
+    own = struct.pack(f">{CHANNELS[kind] - 1}H", *[128] * (CHANNELS[kind] - 1))
+    assert (decode_image(write(tmp_path, kind, 8, samples, chunk(b"bKGD", own)), COLOURS) == 255).all()
+
+
+@pytest.mark.parametrize("interlaced", [False, True], ids=["plain", "interlaced"])
+def test_small_and_odd_sizes_lose_no_pixel(tmp_path, interlaced):
+    for side in (*range(1, 10), *range(32, 41)):
+        samples = np.random.default_rng(side).integers(0, 4, (side, side, 1))
+        path = tmp_path / "x.png"
+        path.write_bytes(png(header(side, side, 2, GREY, interlaced), pixel_data(samples, 2, interlaced)))
+        np.testing.assert_array_equal(decode_image(path, ImageFormat(1, side, side))[0], samples[..., 0] * 85)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "LA", "RGBA", "P"])
+def test_filtered_rows_are_what_the_specification_makes_of_them(tmp_path, mode):
+    smooth = Image.fromarray(noise(9, 11, 4)).resize((44, 36), Image.Resampling.BICUBIC)
+    path = save(tmp_path / "x.png", smooth.convert(mode))
+    decoded = decode_image(path, ImageFormat(3, 36, 44)).transpose(1, 2, 0)
+    np.testing.assert_allclose(decoded, picture(path.read_bytes()), atol=HALF_A_LEVEL)
