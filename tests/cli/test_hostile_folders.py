@@ -79,6 +79,32 @@ def test_a_file_that_goes_or_changes_during_a_run_is_named_and_the_run_can_go_on
     assert cnnbp("train", "--resume", "run", "--no-plots", cwd=folder)[0] == 0
 
 
+def test_every_bad_image_is_named_at_once_and_training_can_go_on_without_them(folder):
+    bad = {"empty.png": b"", "text.png": b"no image", "cut.png": (folder / "images/a/0.png").read_bytes()[:50]}
+    for name, content in bad.items():
+        (folder / "images" / "a" / name).write_bytes(content)
+    exit_code, screen, errors = train(folder, "--run", "run")
+    assert (exit_code, screen) == (3, "")
+    assert "3 of 43 images cannot be read" in errors
+    assert [sum(name in line for line in errors.splitlines()) for name in bad] == [1, 1, 1]
+    exit_code, screen, errors = train(folder, "--run", "run", "--skip-bad")
+    assert exit_code == 0
+    assert "30 train, 10 val" in screen
+    assert "skipped 3 images that cannot be read" in errors
+    assert all(f"skipped 'a/{name}': " in errors for name in bad)
+
+
+def test_any_name_that_a_file_may_have_is_trained_on_evaluated_and_resumed(folder):
+    names = ["a b.png", "new\nline.png", "-q.png", "日本.png", "[red].png", "'\".png", "n" * 251 + ".png"]
+    for number, name in enumerate([*names, os.fsdecode(b"\xff.png")]):
+        save(folder / "images" / "a" / name, noise(4, 4, seed=70 + number))
+    exit_code, screen, errors = train(folder, "--run", "run")
+    assert exit_code == 0, errors
+    assert "36 train, 12 val" in screen
+    assert cnnbp("evaluate", "run", "images", cwd=folder)[0] == 0
+    assert cnnbp("train", "--resume", "run", "train.epochs=3", "--no-plots", cwd=folder)[0] == 0
+
+
 def test_links_that_lead_out_are_followed_and_said_once(folder):
     (folder / "images" / "a" / "link.png").symlink_to(save(folder / "elsewhere.png", noise(4, 4, seed=60)))
     exit_code, screen, errors = train(folder, "--run", "run")

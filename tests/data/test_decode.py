@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 from contextlib import suppress
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from cnnbp.data.decode import ImageFormat, read_image
 from cnnbp.data.opening import muted_pillow
 from cnnbp.errors import DataError
 from tests.data.images import decode_image, noise, save
+from tests.data.png import chunk, header, png
 
 GREY = ImageFormat(channels=1, height=4, width=6)
 COLOUR = replace(GREY, channels=3)
@@ -110,10 +110,8 @@ def test_sixteen_bit_grey_is_divided_by_257(tmp_path, extension):
 
 def test_a_sixteen_bit_transparent_level_shows_the_background(tmp_path):
     plain = save(tmp_path / "x.png", np.full((4, 6), 1000, np.uint16)).read_bytes()
-    chunk = b"tRNS" + struct.pack(">H", 1000)
     at = plain.index(b"IDAT") - 4
-    chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    (tmp_path / "x.png").write_bytes(plain[:at] + chunk + plain[at:])
+    (tmp_path / "x.png").write_bytes(plain[:at] + chunk(b"tRNS", struct.pack(">H", 1000)) + plain[at:])
     assert (decode_image(tmp_path / "x.png", GREY) == 255).all()
 
 
@@ -158,6 +156,15 @@ def test_broken_exif_data_is_ignored_and_noted(tmp_path):
     path = save(tmp_path / "x.png", noise(4, 6), exif=b"Exif\0\0" + b"garbage that is no TIFF header")
     with muted_pillow():
         assert convert.BAD_EXIF in read_image(path, GREY).notes
+
+
+def test_exif_data_does_not_make_broken_pixels_readable(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    path = tmp_path / "x.png"
+    path.write_bytes(png(header(6, 4), chunk(b"IDAT", b"nothing deflated"), chunk(b"eXIf", exif.tobytes()[6:])))
+    with pytest.raises(DataError, match="broken data stream"):
+        decode_image(path, GREY)
 
 
 def test_the_first_frame_of_an_animation_is_used_and_noted(tmp_path):

@@ -146,7 +146,14 @@ def test_a_link_to_itself_is_an_error(tmp_path):
 
 
 def test_odd_names_are_legal(tmp_path):
-    names = ["[red]/ü.png", "a b/line\nbreak.png", "日本/1.png", "~/-r.png", os.fsdecode(b"latin-\xe9/\xff.png")]
+    names = [
+        "[red]/ü.png",
+        "a b/line\nbreak.png",
+        "日本/1.png",
+        "~/-r.png",
+        "n" * 255 + "/" + "n" * 251 + ".png",
+        os.fsdecode(b"latin-\xe9/\xff.png"),
+    ]
     assert set(scan_folder(make_files(tmp_path, *names)).splits["train"].names) == set(names)
 
 

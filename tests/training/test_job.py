@@ -14,6 +14,12 @@ def test_steps_show_every_image_once_the_last_one_being_smaller(tmp_path):
         assert not list(job.batches(0, 3))
 
 
+def test_a_batch_larger_than_the_folder_is_all_of_it(tmp_path):
+    with working(config(images(tmp_path / "images"), batch_size=64)) as (job, _):
+        assert job.steps_per_epoch == 1
+        assert [len(batch.indices) for batch in job.batches(0)] == [10]
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy", BALANCED, "binary_cross_entropy"])
 def test_chance_is_ln_2_for_two_classes_balanced_or_not(tmp_path, loss):
     outputs = 1 if loss == "binary_cross_entropy" else 2
