@@ -80,12 +80,13 @@ class Crop(Augmentation):
     draws: ClassVar[int] = 2
 
     def apply(self, pixels: Pixels, uniforms: Uniforms, arena: Arena) -> Pixels:
-        """Cut at the corner that the draws name."""
-        count, channels, height, width = pixels.shape
-        padded = np.zeros((count, channels, height + 2 * self.pad, width + 2 * self.pad), np.uint8)
-        padded[..., self.pad : -self.pad, self.pad : -self.pad] = pixels
-        top, left = _integers(uniforms, 0, 2 * self.pad).T
-        return cut(padded, top, left, (height, width))
+        """Cut at the corner that the draws name, counted from the image's."""
+        size = pixels.shape[2:]
+        most = min(self.pad, max(size))  # all is black beyond
+        top, left = _integers(uniforms, -self.pad, self.pad).clip(-most, most).T
+        padded = np.zeros((*pixels.shape[:2], size[0] + 2 * most, size[1] + 2 * most), np.uint8)
+        padded[:, :, most:-most, most:-most] = pixels
+        return cut(padded, most + top, most + left, size)
 
 
 class Rotate(Augmentation):

@@ -46,6 +46,10 @@ def test_crop_moves_a_black_border_in():
     np.testing.assert_array_equal(cropped[:, :, 2:, :2], PIXELS[:, :, :3, 2:])
 
 
+def test_a_crop_out_of_a_border_wider_than_the_image_is_black():
+    assert not Crop(pad=10**18).apply(PIXELS, draw(0.0, 0.99), Arena()).any()
+
+
 def test_rotate_by_a_right_angle_is_exact_and_by_nothing_changes_nothing():
     square = noise(3, 2, 5, 5)
     np.testing.assert_array_equal(Rotate(degrees=90).apply(square, draw(0.0), Arena()), np.rot90(square, axes=(2, 3)))

@@ -4,11 +4,12 @@ python -m tests.fuzz images|configs|checkpoints [--cases N] [--first N] [--seed 
 python -m tests.fuzz images --seed S --show CASE > file        the file of one case
 
 A file that is damaged must be read or refused with an error of cnnbp's own: no other exception, no crash, no more than
-five seconds, no gigabyte of memory, and not a word on stderr.
+five seconds of work, no gigabyte of memory, and not a word on stderr.
 """
 
 import argparse
 import multiprocessing
+import signal
 import sys
 import tempfile
 import time
@@ -16,10 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.worker import Finding, Progress, content_of, target, work
+from tests.fuzz.worker import LONGEST, Finding, Progress, content_of, target, work
 
 KINDS = ("images", "configs", "checkpoints")
-LONGEST = 5.0  # seconds for one file
+PATIENCE = 60.0  # seconds after which a file that is not worked on, but waited for, hangs
 LARGEST = 1 << 30  # bytes for one process
 _LOOK = 0.2  # seconds between two looks at a worker
 
@@ -68,17 +69,22 @@ class _Worker:
         if self.process is None:
             return False
         if self.process.is_alive():
-            if not self.progress.since or time.monotonic() - self.progress.since < LONGEST:
+            if not self.progress.since or time.monotonic() - self.progress.since < PATIENCE:
                 return True
             self.process.kill()
-            self.tally.hangs += 1
-            self._replace(f"more than {LONGEST:g} seconds")
+            self._replace_hanging(f"more than {PATIENCE:g} seconds")
+        elif self.process.exitcode == -signal.SIGPROF:
+            self._replace_hanging(f"more than {LONGEST:g} seconds of work")
         elif self.process.exitcode:
             self.tally.crashes += 1
             self._replace(f"the process ended with {self.process.exitcode}")
         else:
             self._end()
         return self.process is not None
+
+    def _replace_hanging(self, reason: str) -> None:
+        self.tally.hangs += 1
+        self._replace(reason)
 
     def _replace(self, reason: str) -> None:
         case = self.progress.case

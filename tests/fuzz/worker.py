@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import os
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -17,6 +18,7 @@ from typing import Any
 from cnnbp.data.opening import muted_pillow
 from cnnbp.errors import CnnbpError
 
+LONGEST = 5.0  # seconds of work for one file
 ADDRESS_SPACE = 8 << 30  # bytes: a runaway allocation fails instead of taking the machine down
 
 
@@ -64,6 +66,7 @@ def work(name: str, seed: int, cases: range, folder: str, progress: Any, finding
         for case in cases:
             path.write_bytes(content_of(name, seed, case, files))
             progress.case, progress.since = case, time.monotonic()
+            signal.setitimer(signal.ITIMER_PROF, LONGEST)  # then SIGPROF ends the process, whatever it is in
             started = time.process_time()
             try:
                 run(path)
