@@ -4,15 +4,17 @@ One layout holds everywhere: the batch is the last axis. Images and feature maps
 (features, M). A `Shape` is that without the M.
 """
 
+from collections.abc import Callable
 from math import prod
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
+Views = TypeVar("Views")
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
@@ -34,7 +36,8 @@ class Arena:
         self._block = np.empty(0, np.uint8)
         self._used = 0
         self._height = 0
-        self._arrays: dict[object, Array] = {}  # as every round asks for the same ones
+        self._arrays: dict[object, tuple[Array, int]] = {}  # as every round asks for the same ones; with their ends
+        self._views: dict[int, dict[object, Any]] = {}  # of each of them, by its id
 
     @property
     def nbytes(self) -> int:
@@ -47,26 +50,36 @@ class Arena:
             self._block = np.empty(self._height + _ALIGNMENT, np.uint8)
             self._block = self._block[-self._block.ctypes.data % _ALIGNMENT :]
             self._arrays.clear()
+            self._views.clear()
         self._used = self._height = 0
 
     def empty(self, shape: Shape, dtype: DTypeLike) -> Array:
         """Return an uninitialised C-contiguous array that lives until the next `reset`."""
-        start = self._used
-        key = start, shape, dtype
-        array = self._arrays.get(key)
-        if array is None:
-            array = self._made(shape, np.dtype(dtype), start)
-            if array.base is not None:
-                self._arrays[key] = array
-        self._used = end = start - -array.nbytes // _ALIGNMENT * _ALIGNMENT
+        array, end = self._arrays.get((self._used, shape, dtype)) or self._made(shape, dtype)
+        self._used = end
         if end > self._height:
             self._height = end
         return array
 
-    def _made(self, shape: Shape, dtype: np.dtype[Any], start: int) -> Array:
-        if start + prod(shape) * dtype.itemsize > self._block.size:
-            return np.empty(shape, dtype)
-        return np.ndarray(shape, dtype, self._block, start)
+    def view(self, make: Callable[[Array], Views], array: Array) -> Views:
+        """Return make(array), which depends on where the array lies alone; made once for an array of the arena."""
+        views = self._views.get(id(array))
+        if views is None:
+            return make(array)
+        view: Views | None = views.get(make)
+        if view is None:
+            view = views[make] = make(array)
+        return view
+
+    def _made(self, shape: Shape, dtype: DTypeLike) -> tuple[Array, int]:
+        start, kind = self._used, np.dtype(dtype)
+        end = start - -prod(shape) * kind.itemsize // _ALIGNMENT * _ALIGNMENT
+        if end > self._block.size:
+            return np.empty(shape, kind), end
+        array = np.ndarray(shape, kind, self._block, start)
+        self._arrays[start, shape, dtype] = array, end
+        self._views[id(array)] = {}
+        return array, end
 
     def scratch(self) -> "_Scratch":
         """Take back at the end what is handed out inside: the next array then lies where the cache still is warm."""

@@ -44,15 +44,15 @@ class Loss(BaseModel):
 
     def forward(self, logits: Array, labels: Array) -> tuple[Array, Any]:
         """Return each image's loss (m,) and the cache that backward needs."""
-        targets = self.targets(labels, logits.shape[0], logits.real.dtype)
-        losses = self._losses(logits, targets)
+        outputs, targets = self._outputs(logits), self.targets(labels, logits.shape[0], logits.real.dtype)
+        losses = self._losses(outputs, targets)
         weights = self._weights(labels, logits.real.dtype)
-        return (losses if weights is None else losses * weights), (logits, targets, weights)
+        return (losses if weights is None else losses * weights), (outputs, targets, weights)
 
     def backward(self, cache: Any, batch_size: int) -> Array:
         """Return ∂L/∂logits (K, m) of the mean over `batch_size` images."""
-        logits, targets, weights = cache
-        dlogits = self._slopes(logits, targets)
+        outputs, targets, weights = cache
+        dlogits = self._slopes(outputs, targets)
         if weights is not None:
             dlogits *= weights
         dlogits /= batch_size
@@ -79,10 +79,16 @@ class Loss(BaseModel):
             raise ValueError("balanced class weights need the class counts first: call balanced(counts)")
         return np.asarray(self.class_weights, dtype)[labels]
 
-    def _losses(self, logits: Array, targets: Array) -> Array:
+    def _outputs(self, logits: Array) -> Array:
+        """Return the form of the logits that both the losses and the slopes begin with, (K, m)."""
+        return logits
+
+    def _losses(self, outputs: Array, targets: Array) -> Array:
+        """Return each image's loss (m,)."""
         raise NotImplementedError
 
-    def _slopes(self, logits: Array, targets: Array) -> Array:
+    def _slopes(self, outputs: Array, targets: Array) -> Array:
+        """Return their derivative by the logits, (K, m)."""
         raise NotImplementedError
 
 
@@ -90,6 +96,10 @@ class _Smoothed(Loss):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Share of each target that is spread evenly over all classes."
     )
+
+    def _smoothed(self, targets: Array, classes: int) -> Array:
+        share = self.label_smoothing
+        return targets * (1 - share) + share / classes if share else targets
 
 
 class BinaryCrossEntropy(_Smoothed):
@@ -101,8 +111,7 @@ class BinaryCrossEntropy(_Smoothed):
         return 1
 
     def targets(self, labels: Array, outputs: int, dtype: Any) -> Array:
-        y = labels.astype(dtype)[None, :]  # (1, m)
-        return y * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return self._smoothed(labels.astype(dtype)[None, :], 2)  # (1, m)
 
     def probabilities(self, logits: Array) -> Array:
         p = sigmoid(logits[0])
@@ -126,17 +135,19 @@ class CrossEntropy(_Smoothed):
     type = "cross_entropy"
 
     def targets(self, labels: Array, outputs: int, dtype: Any) -> Array:
-        one_hot = super().targets(labels, outputs, dtype)
-        return one_hot * (1 - self.label_smoothing) + self.label_smoothing / outputs
+        return self._smoothed(super().targets(labels, outputs, dtype), outputs)
 
     def probabilities(self, logits: Array) -> Array:
         return np.exp(_log_softmax(logits))
 
-    def _losses(self, logits: Array, targets: Array) -> Array:
-        return -(targets * _log_softmax(logits)).sum(axis=0)
+    def _outputs(self, logits: Array) -> Array:
+        return _log_softmax(logits)
 
-    def _slopes(self, logits: Array, targets: Array) -> Array:
-        return np.exp(_log_softmax(logits)) - targets  # (K, m); the targets of an image sum to 1
+    def _losses(self, outputs: Array, targets: Array) -> Array:
+        return -(targets * outputs).sum(axis=0)
+
+    def _slopes(self, outputs: Array, targets: Array) -> Array:
+        return np.exp(outputs) - targets  # (K, m); the targets of an image sum to 1
 
 
 def _log_softmax(logits: Array) -> Array:

@@ -71,3 +71,14 @@ def test_the_bytes_of_a_round_are_counted_in_cache_lines():
     assert arena.nbytes == 3 * 64
     arena.reset()
     assert arena.nbytes == 0
+
+
+def test_views_of_an_arenas_own_array_are_made_once_and_those_of_any_other_each_time():
+    arena = Arena()
+    take(arena)
+    arena.reset()
+    own, other = arena.empty((3, 5), np.float32), np.empty((3, 5))
+    assert arena.view(np.transpose, own) is arena.view(np.transpose, own)
+    assert arena.view(np.transpose, other) is not arena.view(np.transpose, other)
+    for array in (own, other):
+        assert arena.view(np.transpose, array).base is array.base or arena.view(np.transpose, array).base is array

@@ -68,6 +68,23 @@ def test_equal_streams_drop_equal_numbers_and_each_part_of_the_key_counts():
         assert (dropped(1, 2, 3) != dropped(*other)).any()
 
 
+def test_a_tape_that_takes_one_micro_batch_after_another_treats_each_as_a_new_one_would():
+    network = Network((2, 6, 6), [Conv2d(filters=3, kernel=3), ReLU(), MaxPool2d(kernel=2), Flatten(), Dropout()])
+    params, rng = network.initial_parameters(0), np.random.default_rng(0)
+    batches = [rng.normal(size=(2, 6, 6, m)).astype(np.float32) for m in (4, 4, 3, 4)]
+    used = Tape(network, params, {}, batches[0], Arena(), stream=(1, 0, 0))
+    for step, x in enumerate(batches):
+        used.arena.reset()
+        used.begin(params, {}, x, (1, step, 0))
+        results = []
+        for tape in (used, Tape(network, params, {}, x, Arena(), stream=(1, step, 0))):
+            y, gradient = tape.forward(network.nodes), params.layout.zeros(np.float32)
+            tape.gradients[network.nodes[-1].index] = np.ones_like(y)
+            tape.backward(network.nodes, gradient)
+            results.append((y, gradient.vector))
+        np.testing.assert_equal(*results)
+
+
 def test_two_dropouts_of_one_network_drop_different_numbers():
     network = Network((50,), [Dropout(), Dropout()])
     tape = Tape(network, network.initial_parameters(0), {}, np.ones((50, 4)), Arena(), keep_everything=True)

@@ -1,9 +1,9 @@
-"""Memory that passes from one micro-batch to the next: an arena for the values, a vector for the gradient."""
+"""Memory that passes from one micro-batch to the next: a tape with its arena, a vector for the gradient."""
 
 from collections.abc import Sequence
 
-from cnnbp.arrays import Arena
 from cnnbp.parameters import Parameters
+from cnnbp.tape import Tape
 
 
 class Memory:
@@ -11,22 +11,23 @@ class Memory:
 
     def __init__(self, gradients: Sequence[Parameters] = ()) -> None:
         """`gradients` is memory for them to begin with."""
-        self._arenas: list[Arena] = []
+        self._tapes: list[Tape] = []
         self._gradients = list(gradients)
         self._lent: Parameters | None = None
 
-    def take_arena(self) -> Arena:
-        """Return an empty arena."""
+    def take_tape(self) -> Tape | None:
+        """Return a tape that has done its work, with its arena empty."""
         try:
-            arena = self._arenas.pop()
+            tape = self._tapes.pop()
         except IndexError:
-            return Arena()
-        arena.reset()
-        return arena
+            return None
+        tape.arena.reset()
+        return tape
 
-    def return_arena(self, arena: Arena) -> None:
-        """Say that nothing in the arena is needed any more."""
-        self._arenas.append(arena)
+    def return_tape(self, tape: Tape) -> None:
+        """Say that nothing on the tape is needed any more; what did not come from its arena goes now."""
+        tape.clear()
+        self._tapes.append(tape)
 
     def take_gradient(self, like: Parameters) -> Parameters:
         """Return uninitialised memory for a gradient of such parameters; what is there for others is let go."""

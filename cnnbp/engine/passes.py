@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Arena, Array
 from cnnbp.engine.batch import MicroBatch
 from cnnbp.engine.machine import OVERFLOWING, unpacked_multiplications
 from cnnbp.engine.memory import Memory
@@ -35,8 +35,11 @@ class Pass:
 
     @cached_property
     def tape(self) -> Tape:
-        """Made in the thread that comes first, with the images that it reads."""
-        arena = self.memory.take_arena()
+        """Made in the thread that comes first; one that is done with its images takes these."""
+        if tape := self.memory.take_tape():
+            tape.begin(self.params, self.state, self.images.prepared(tape.arena), self.stream)
+            return tape
+        arena = Arena()
         return Tape(
             self.network,
             self.params,
@@ -85,7 +88,7 @@ class Pass:
             self.tape.backward(segment[1:], self.gradient)
             return self.tape.gradient_statistics(segment[0], self.gradient)
         self.tape.backward(segment, self.gradient)
-        self.memory.return_arena(self.tape.arena)
+        self.memory.return_tape(self.tape)
         del self.tape  # what did not come from the arena goes now, not at the end of the step
         total.add(self.stream[2], self.gradient)
         return np.empty(0)

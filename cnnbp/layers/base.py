@@ -4,7 +4,7 @@ A layer stores nothing. Parameters come in with every call, what backward needs 
 statistics are state beside the parameters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -74,10 +74,10 @@ class Context:
     state: Params = field(default_factory=dict)
     accumulators: Params = field(default_factory=dict)  # memory for ∂L/∂θ, by name, where backward may write it
     stream: tuple[int, ...] = ()  # (seed, step, node, micro-batch): equal keys, equal random numbers
+    empty: Callable[[Shape, DTypeLike], Array] = field(init=False)  # memory that lives as long as the step
 
-    def empty(self, shape: Shape, dtype: DTypeLike) -> Array:
-        """Return uninitialised memory that lives as long as the step."""
-        return self.arena.empty(shape, dtype)
+    def __post_init__(self) -> None:
+        self.empty = self.arena.empty
 
     def zeros(self, shape: Shape, dtype: DTypeLike) -> Array:
         """Return zeroed memory that lives as long as the step."""

@@ -7,6 +7,8 @@ With the windows of x as columns, cols (C·kH·kW, OH·OW·M), and the weights a
 With groups, each product is a stack: a group's filters see a group's channels.
 """
 
+from math import prod
+
 from cnnbp.arrays import Array
 from cnnbp.layers.base import Context, Window
 from cnnbp.layers.products import multiply
@@ -17,19 +19,25 @@ def correlate(W: Array, x: Array, window: Window, y: Array, ctx: Context) -> Non
     """Write the convolution of x (C, H, W, M) with W (F, C/groups, kH, kW) to y (F, OH, OW, M)."""
     G = len(x) // W.shape[1]
     with ctx.arena.scratch():
-        cols = im2col(x, window, y.shape[1:3], ctx).reshape(G, W[0].size, -1)
-        multiply(W.reshape(G, len(W) // G, -1), cols, y.reshape(G, len(W) // G, -1), ctx)
+        cols = im2col(x, window, y.shape[1:3], ctx)
+        multiply(_matrices(W, G), _matrices(cols, G, 3), _matrices(y, G), ctx)
 
 
 def gradients(W: Array, x: Array, dy: Array, window: Window, dx: Array | None, ctx: Context) -> Array:
     """Write ∂L/∂x to dx (C, H, W, M) where it is wanted; return ∂L/∂W."""
-    G, F = len(x) // W.shape[1], len(W)
-    dz = dy.reshape(G, F // G, -1)  # (G, F/G, OH·OW·M)
+    G, dW = len(x) // W.shape[1], ctx.accumulator("W", W)
+    dz = _matrices(dy, G)  # (F, OH·OW·M)
     with ctx.arena.scratch():
         cols = im2col(x, window, dy.shape[1:3], ctx)
-        windows = cols.reshape(G, W[0].size, -1)  # (G, C/G·kH·kW, OH·OW·M)
-        dW = (dz @ windows.transpose(0, 2, 1)).reshape(W.shape)
+        windows = _matrices(cols, G, 3)  # (C·kH·kW, OH·OW·M)
+        multiply(dz, windows.swapaxes(-1, -2), _matrices(dW, G), ctx)
         if dx is not None:
-            multiply(W.reshape(G, F // G, -1).transpose(0, 2, 1), dz, windows, ctx)  # over the windows
+            multiply(_matrices(W, G).swapaxes(-1, -2), dz, windows, ctx)  # over the windows
             dx[...] = col2im(cols, window, x.shape[:-1], ctx)
     return dW
+
+
+def _matrices(a: Array, groups: int, axes: int = 1) -> Array:
+    """View a as a matrix whose rows are its first axes; as a stack of matrices where there are groups."""
+    rows = prod(a.shape[:axes])
+    return a.reshape(rows, -1) if groups == 1 else a.reshape(groups, rows // groups, -1)

@@ -1,6 +1,7 @@
 """Convolution over feature maps (cross-correlation, as everyone's `conv2d` is)."""
 
-from typing import Self
+from functools import cache
+from typing import NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
@@ -9,10 +10,18 @@ from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params, Window
 from cnnbp.layers.initialisers import Initialiser
-from cnnbp.layers.kernels import kernel_for
+from cnnbp.layers.kernels import Kernel, kernel_for
 from cnnbp.layers.operators import Operator
 from cnnbp.layers.products import channel_sums
 from cnnbp.layers.windows import Pad, Size, output_size, window_over
+
+
+class _Work(NamedTuple):
+    """What a convolution has to do for one shape of x."""
+
+    window: Window
+    output_shape: Shape  # (F, OH, OW, M)
+    kernel: Kernel
 
 
 class Conv2d(Layer):
@@ -70,20 +79,32 @@ class Conv2d(Layer):
         return (Operator("Conv", inputs, {**self.window(input_shape).onnx_attributes(), "group": self.groups}),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
-        W, window, (_, height, width, M) = params["W"], self.window(x.shape), x.shape
-        y = ctx.empty((self.filters, *window.positions((height, width)), M), np.result_type(W, x))
-        kernel_for(window, self.groups, y.shape).correlate(W, x, window, y, ctx)
+        W, work = params["W"], self._work(x.shape)
+        y = ctx.empty(work.output_shape, np.result_type(W, x))
+        work.kernel.correlate(W, x, work.window, y, ctx)
         if self.bias:
             y += params["b"][:, None, None, None]
         return y, x
 
     def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array | None, Gradients]:
-        x, window = cache, self.window(cache.shape)
+        x, work = cache, self._work(cache.shape)
         dx = ctx.empty(x.shape, dy.dtype) if ctx.wants_dx else None
-        gradients = {"W": kernel_for(window, self.groups, dy.shape).gradients(params["W"], x, dy, window, dx, ctx)}
+        gradients = {"W": work.kernel.gradients(params["W"], x, dy, work.window, dx, ctx)}
         if self.bias:
             gradients["b"] = channel_sums(dy)
         return dx, gradients
+
+    def _work(self, x_shape: Shape) -> _Work:
+        return _work(self.kernel, self.stride, self.pad, self.dilation, self.groups, self.filters, x_shape)
+
+
+@cache
+def _work(kernel: Size, stride: Size, pad: Pad, dilation: Size, groups: int, filters: int, x_shape: Shape) -> _Work:
+    """Work it out once, as every step asks for it."""
+    _, H, W, M = x_shape
+    window = window_over((H, W), kernel, stride, pad, dilation)
+    output_shape = (filters, *window.positions((H, W)), M)
+    return _Work(window, output_shape, kernel_for(window, groups, output_shape))
 
 
 def require_feature_map(layer: Layer, input_shape: Shape) -> None:

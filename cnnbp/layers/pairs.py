@@ -13,6 +13,8 @@ from cnnbp.layers import phases
 from cnnbp.layers.base import Context, Window
 from cnnbp.layers.phases import Phases
 
+Apart = tuple[Array, Array]  # even and odd columns, or rows
+
 _SMALL = 1 << 12  # numbers: so few are read where they lie
 
 WINDOW = Window(kernel=(2, 2), stride=(2, 2), pad=((0, 0), (0, 0)))
@@ -31,47 +33,60 @@ def winners_of(y: Array, ctx: Context) -> Winners:
     return Winners(ctx.empty((C, 2 * OH, OW, M), np.bool_), ctx.empty(y.shape, np.bool_))
 
 
-def maxima(z: Phases, y: Array, winners: Winners, ctx: Context) -> None:
+def maxima(z: Phases | Apart, y: Array, winners: Winners, ctx: Context) -> None:
     """Write the maximum of each window of z (2, C, 2·OH, OW, M) to y (C, OH, OW, M), and where it is."""
+    even, odd = z
     with ctx.arena.scratch():
-        larger = np.maximum(z[0], z[1], out=ctx.empty(z.shape[1:], z.dtype))
-        np.equal(z[0], larger, out=winners.left)
-        np.maximum(larger[:, 0::2], larger[:, 1::2], out=y)
-        np.equal(larger[:, 0::2], y, out=winners.top)
+        larger = np.maximum(even, odd, out=ctx.empty(even.shape, even.dtype))
+        np.equal(even, larger, out=winners.left)
+        top, bottom = ctx.arena.view(_rows_apart, larger)
+        np.maximum(top, bottom, out=y)
+        np.equal(top, y, out=winners.top)
 
 
-def give_back(winners: Winners, dy: Array, dz: Phases, ctx: Context) -> None:
+def give_back(winners: Winners, dy: Array, dz: Phases | Apart, ctx: Context) -> None:
     """Write each window's dy to where its maximum is in dz, 0 elsewhere."""
+    even, odd = dz
     with ctx.arena.scratch():
         rows = ctx.empty(winners.left.shape, dy.dtype)
-        np.multiply(dy, winners.top, out=rows[:, 0::2])
-        np.subtract(dy, rows[:, 0::2], out=rows[:, 1::2])
-        np.multiply(rows, winners.left, out=dz[0])
-        np.subtract(rows, dz[0], out=dz[1])
+        top, bottom = ctx.arena.view(_rows_apart, rows)
+        np.multiply(dy, winners.top, out=top)
+        np.subtract(dy, top, out=bottom)
+        np.multiply(rows, winners.left, out=even)
+        np.subtract(rows, even, out=odd)
 
 
 def pool(x: Array, y: Array, ctx: Context) -> Winners:
     """Write the maximum of each window of x (C, H, W, M) to y (C, ⌊H/2⌋, ⌊W/2⌋, M)."""
-    winners, tiled = winners_of(y, ctx), _tiled(x, y)
+    winners = winners_of(y, ctx)
     with ctx.arena.scratch():
-        maxima(phases.apart(tiled) if x.size <= _SMALL else phases.split(tiled, ctx), y, winners, ctx)
+        z = ctx.arena.view(_columns_apart, x) if x.size <= _SMALL else phases.split(_tiled(x), ctx)
+        maxima(z, y, winners, ctx)
     return winners
 
 
 def unpool(winners: Winners, dy: Array, dx: Array, ctx: Context) -> None:
     """Write each window's dy to where its maximum is in dx (C, H, W, M), 0 elsewhere."""
-    tiled = _tiled(dx, dy)
-    if tiled.shape != dx.shape:
+    if dx.shape[1] % 2 or dx.shape[2] % 2:
         dx.fill(0)
+    if dx.size <= _SMALL:
+        give_back(winners, dy, ctx.arena.view(_columns_apart, dx), ctx)
+        return
     with ctx.arena.scratch():
-        if dx.size <= _SMALL:
-            give_back(winners, dy, phases.apart(tiled), ctx)
-        else:
-            dz = ctx.empty((2, *winners.left.shape), dy.dtype)
-            give_back(winners, dy, dz, ctx)
-            phases.merge(dz, tiled)
+        dz = ctx.empty((2, *winners.left.shape), dy.dtype)
+        give_back(winners, dy, dz, ctx)
+        phases.merge(dz, _tiled(dx))
 
 
-def _tiled(x: Array, y: Array) -> Array:
+def _tiled(x: Array) -> Array:
     """View x without an odd last row or column, which no window sees."""
-    return x[:, : 2 * y.shape[1], : 2 * y.shape[2]]
+    return x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
+
+
+def _columns_apart(x: Array) -> Apart:
+    even, odd = phases.apart(_tiled(x))
+    return even, odd
+
+
+def _rows_apart(x: Array) -> Apart:
+    return x[:, 0::2], x[:, 1::2]

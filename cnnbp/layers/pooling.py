@@ -1,7 +1,8 @@
 """Pooling: one number for each window of a channel."""
 
+from functools import cache
 from math import inf, prod
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -14,6 +15,22 @@ from cnnbp.layers.operators import Operator
 from cnnbp.layers.windows import Pad, Size, output_size, padded, places, unpadded, window_over
 
 _MaxPoolCache = tuple[Array, Array, Shape, pairs.Winners | None]  # padded x, y, the shape of x, where the maxima are
+
+
+class _Work(NamedTuple):
+    """What a pool has to do for one shape of x."""
+
+    window: Window
+    output_shape: Shape  # (C, OH, OW, M)
+    by_pairs: bool  # whether its windows are those of the fast kernel
+
+
+@cache
+def _work(kernel: Size, stride: Size, pad: Pad, x_shape: Shape) -> _Work:
+    """Work it out once, as every step asks for it."""
+    C, H, W, M = x_shape
+    window = window_over((H, W), kernel, stride, pad)
+    return _Work(window, (C, *window.positions((H, W)), M), window == pairs.WINDOW)
 
 
 class _Pool(Layer):
@@ -53,25 +70,23 @@ class MaxPool2d(_Pool, PiecewiseLayer):
         return (Operator("MaxPool", attributes=self.window(input_shape).onnx_attributes()),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, _MaxPoolCache]:
-        window, (C, H, W, M) = self.window(x.shape), x.shape
-        OH, OW = window.positions((H, W))
+        window, output_shape, by_pairs = _work(self.kernel, self.stride or self.kernel, self.pad, x.shape)
+        y = ctx.empty(output_shape, x.dtype)
+        if by_pairs:
+            return y, (x, y, x.shape[:-1], pairs.pool(x, y, ctx))
         xp = padded(x, window, ctx, fill=-inf)
-        y = ctx.empty((C, OH, OW, M), x.dtype)
-        if window == pairs.WINDOW:
-            return y, (xp, y, x.shape[:-1], pairs.pool(x, y, ctx))
         y.fill(-inf)
-        for _, _, view in places(xp, window, (OH, OW)):
+        for _, _, view in places(xp, window, y.shape[1:3]):
             np.maximum(y, view, out=y)
         return y, (xp, y, x.shape[:-1], None)
 
     def backward(self, params: Params, cache: _MaxPoolCache, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
         xp, y, input_shape, winners = cache
-        window = self.window(input_shape)
         if winners:
             dx = ctx.empty(xp.shape, dy.dtype)
             pairs.unpool(winners, dy, dx, ctx)
             return dx, {}
-        dxp = ctx.zeros(xp.shape, dy.dtype)
+        window, dxp = self.window(input_shape), ctx.zeros(xp.shape, dy.dtype)
         free = np.ones(y.shape, bool)  # windows that have not given their gradient away yet
         for (_, _, view), (_, _, dview) in zip(
             places(xp, window, y.shape[1:3]), places(dxp, window, y.shape[1:3]), strict=True
