@@ -1,7 +1,7 @@
 """A convolution over feature maps in strips, by Winograd's trick, and the 2×2 max pool behind it.
 
 Between two such convolutions feature maps stay in strips (`strips.py`); elsewhere they are (C, H, W, M) as everywhere.
-Of the output of a convolution that is pooled only the maxima stay, and where they are: four rows of it at a time are
+Of the output of a convolution that is pooled only the maxima stay, and where they are: six rows of it at a time are
 made and pooled while they are in the processor's cache.
 """
 
@@ -17,6 +17,7 @@ from cnnbp.layers.pooling import MaxPool2d
 from cnnbp.layers.strips import Strips
 
 _CHANNELS = 16  # with fewer, in x or y, products gain less than the sums before and behind them take
+_NUMBERS = 64  # and so many with their images: of few images strips are many, and pixels small to copy
 
 
 def works_in_strips(conv: Conv2d, input_shape: Shape, M: int, dtype: DTypeLike) -> bool:
@@ -25,8 +26,10 @@ def works_in_strips(conv: Conv2d, input_shape: Shape, M: int, dtype: DTypeLike) 
     (kh, kw), (top, bottom), (left, right) = window.kernel, *window.pad
     moves_by_one = window.stride == window.dilation == (1, 1) and conv.groups == 1
     same_width = left + right == kw - 1 and max(top, bottom) < kh
+    channels = min(C, conv.filters)
+    wide = channels >= _CHANNELS and channels * M >= _NUMBERS
     fits = kh == winograd.KERNEL_ROWS and W % S == 0 and kw <= W // S
-    return fits and moves_by_one and same_width and min(C, conv.filters) >= _CHANNELS and dtype == np.float32
+    return fits and moves_by_one and same_width and wide and dtype == np.float32
 
 
 def pools_in_strips(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, M: int) -> bool:

@@ -51,6 +51,7 @@ def test_nobody_reads_the_gradient_of_the_images_so_none_is_made():
     [
         ({"filters": 8}, (16, 16, 16), 8),  # few rows in the products
         ({}, (3, 16, 16), 8),
+        ({}, (16, 16, 64), 2),  # small pixels
         ({"kernel": 5, "pad": 2}, (16, 16, 16), 8),  # five rows of weights
         ({"pad": 0}, (16, 16, 16), 8),  # strips as wide as x would not be strips of y
         ({"stride": 2}, (16, 16, 16), 8),
