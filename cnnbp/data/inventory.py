@@ -90,12 +90,11 @@ def take_inventory(
 
 @dataclass(frozen=True)
 class Portrait:
-    """What is to be known of one image."""
+    """What is to be counted of an image."""
 
     size: tuple[int, int]
     mode: str
     format: str
-    digest: int
     notes: frozenset[str]
 
 
@@ -104,8 +103,10 @@ class _Look:
 
     def __init__(self, split: Split, max_pixels: int) -> None:
         self.split, self.max_pixels = split, max_pixels
-        self.portraits: dict[int, Portrait] = {}
+        self.all_portraits: list[Portrait | None] = [None] * len(split.names)  # equal ones are one object
+        self.all_digests = np.zeros(len(split.names), np.uint64)
         self.reasons: dict[int, str] = {}
+        self._kinds: dict[Portrait, Portrait] = {}
 
     def at_all(self, threads: int) -> Iterator[int]:
         """Decode every file; yields how many are done."""
@@ -115,17 +116,23 @@ class _Look:
     def _at(self, chunk: range) -> None:
         for index in chunk:
             try:
-                self.portraits[index] = portray(self.split.files[index], self.max_pixels)
+                portrait, self.all_digests[index] = portray(self.split.files[index], self.max_pixels)
+                self.all_portraits[index] = self._kinds.setdefault(portrait, portrait)
             except UnreadableImage as error:
                 self.reasons[index] = error.reason
 
     @property
+    def portraits(self) -> list[Portrait]:
+        """Those of the images that can be read, as all that follows."""
+        return [portrait for portrait in self.all_portraits if portrait]
+
+    @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.split.names[index] for index in sorted(self.portraits))
+        return tuple(name for index, name in enumerate(self.split.names) if index not in self.reasons)
 
     @property
     def digests(self) -> Digests:
-        return np.array([self.portraits[index].digest for index in sorted(self.portraits)], np.uint64)
+        return np.delete(self.all_digests, list(self.reasons))
 
     @property
     def bad(self) -> Iterator[BadImage]:
@@ -133,22 +140,22 @@ class _Look:
 
     def images_of(self, classes: Sequence[str]) -> dict[str, int]:
         """Return how many images of each class can be read."""
-        counts = np.bincount(self.split.labels[list(self.portraits)], minlength=len(classes))
+        counts = np.bincount(np.delete(self.split.labels, list(self.reasons)), minlength=len(classes))
         return dict(zip(classes, counts.tolist(), strict=True))
 
 
-def portray(path: Path, max_pixels: int) -> Portrait:
-    """Look at one image as a whole. Raises UnreadableImage."""
+def portray(path: Path, max_pixels: int) -> tuple[Portrait, int]:
+    """Look at one image as a whole, and return the digest of its pixels too. Raises UnreadableImage."""
     notes: set[str] = set()
     with opened_image(path, max_pixels) as image:
         mode = _MODES.get(image.mode, image.mode)
         upright = decoded_image(image, _WHITE, notes.add)
         pixels = np.asarray(in_mode("RGB", upright))
-        return Portrait(upright.size, mode, image.format or "", digest(pixels), frozenset(notes))
+        return Portrait(upright.size, mode, image.format or "", frozenset(notes)), digest(pixels)
 
 
 def _inventory(folder: ImageFolder, looks: Mapping[str, _Look], *, skip_bad: bool, allow_empty: bool) -> Inventory:
-    portraits = [portrait for look in looks.values() for portrait in look.portraits.values()]
+    portraits = [portrait for look in looks.values() for portrait in look.portraits]
     sizes = Counter(portrait.size for portrait in portraits)
     bad = tuple(image for look in looks.values() for image in look.bad)
     empty = () if allow_empty else folder.empty
