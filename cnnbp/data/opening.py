@@ -114,7 +114,7 @@ def _check_contents(image: Image.Image, file: BinaryIO) -> None:
     position = file.tell()
     if image.format == "PNG":
         check_png(file)
-    elif "progressive" in image.info:  # a JPEG
+    elif image.format in ("JPEG", "MPO"):
         check_jpeg(file)
     file.seek(position)
 
