@@ -1,7 +1,7 @@
 """A convolution over feature maps in strips, by Winograd's trick, and the 2×2 max pool behind it.
 
 Between two such convolutions feature maps stay in strips (`strips.py`); elsewhere they are (C, H, W, M) as everywhere.
-Of the output of a convolution that is pooled only the maxima stay, and where they are: six rows of it at a time are
+Of the output of a convolution that is pooled only the maxima stay, and where they are: some rows of it at a time are
 made and pooled while they are in the processor's cache.
 """
 
@@ -16,20 +16,20 @@ from cnnbp.layers.pairs import Winners
 from cnnbp.layers.pooling import MaxPool2d
 from cnnbp.layers.strips import Strips
 
-_CHANNELS = 16  # with fewer, in x or y, products gain less than the sums before and behind them take
-_NUMBERS = 64  # and so many with their images: of few images strips are many, and pixels small to copy
+_SEEN = 144  # channels times places of the kernel: with fewer, products save less than the sums around them take
+_NUMBERS = 576  # and so many with their images: of few images strips are many, and their pixels slow to copy
 
 
 def works_in_strips(conv: Conv2d, input_shape: Shape, M: int, dtype: DTypeLike) -> bool:
     """Return whether a convolution of M images is done in strips."""
     (C, _, W), window, S = input_shape, conv.window(input_shape), strips.strips_for(M)
-    (kh, kw), (top, bottom), (left, right) = window.kernel, *window.pad
+    (kh, kw), (left, right) = window.kernel, window.pad[1]
     moves_by_one = window.stride == window.dilation == (1, 1) and conv.groups == 1
-    same_width = left + right == kw - 1 and max(top, bottom) < kh
-    channels = min(C, conv.filters)
-    wide = channels >= _CHANNELS and channels * M >= _NUMBERS
-    fits = kh == winograd.KERNEL_ROWS and W % S == 0 and kw <= W // S
-    return fits and moves_by_one and same_width and wide and dtype == np.float32
+    within = all(max(pad) < k for pad, k in zip(window.pad, window.kernel, strict=True))
+    fits = S == 1 or (W % S == 0 and kw <= W // S and left + right == kw - 1)
+    seen = min(C, conv.filters) * kh * kw  # forward by an output, backward by an input
+    large = seen >= _SEEN and seen * M >= _NUMBERS
+    return moves_by_one and within and fits and large and kh in winograd.KERNEL_ROWS and dtype == np.float32
 
 
 def pools_in_strips(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, M: int) -> bool:
@@ -45,7 +45,8 @@ class StripConv2d:
         """`takes` and `gives` say whether x and y are in strips; else they are feature maps (C, H, W, M)."""
         self.conv, self.M, self.pools, self.takes, self.gives = conv, M, pools, takes, gives
         self.kernel = "winograd, pools" if pools else "winograd"
-        self.window, self.height = conv.window(input_shape), conv.output_shape(input_shape)[1]
+        _, self.height, width = conv.output_shape(input_shape)
+        self.window, self.width = conv.window(input_shape), width // strips.strips_for(M)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Strips, Winners | None]]:
         """Return y, and the cache that backward needs."""
@@ -56,17 +57,17 @@ class StripConv2d:
         return y if self.gives else strips.join(y, self.M, ctx), (x, winners)
 
     def _convolved(self, W: Array, x: Strips, ctx: Context) -> Strips:
-        weights, y = winograd.at_points(W), ctx.empty((self.height, x.shape[1], len(W), x.shape[3]), x.dtype)
+        weights, y = winograd.at_points(W), ctx.empty((self.height, self.width, len(W), x.shape[3]), x.dtype)
         for rows, seen in winograd.tiles(x, self.M, self.window, ctx):
             winograd.convolve(weights, seen, y[rows], ctx)
         return y
 
     def _pooled(self, W: Array, x: Strips, ctx: Context) -> tuple[Strips, Winners]:
-        weights, (_, width, _, N), F = winograd.at_points(W), x.shape, len(W)
-        y = ctx.empty((self.height // 2, width // 2, F, N), x.dtype)
+        weights, F, N, rows_at_once = winograd.at_points(W), len(W), x.shape[3], winograd.tile_rows(W.shape[2])
+        y = ctx.empty((self.height // 2, self.width // 2, F, N), x.dtype)
         winners = pairs.winners_of(_as_one_channel(y), ctx)
         with ctx.arena.scratch():
-            tile = ctx.empty((winograd.TILE, width, F, N), x.dtype)
+            tile = ctx.empty((rows_at_once, self.width, F, N), x.dtype)
             for rows, seen in winograd.tiles(x, self.M, self.window, ctx):
                 z = tile[: rows.stop - rows.start]
                 winograd.convolve(weights, seen, z, ctx)
@@ -90,8 +91,7 @@ class StripConv2d:
         return dx if dx is None or self.takes else strips.join(dx, self.M, ctx), gradients
 
     def _unpooled(self, winners: Winners, dy: Strips, ctx: Context) -> Strips:
-        _, width, F, N = dy.shape
-        dz = ctx.empty((self.height, 2 * width, F, N), dy.dtype)
+        dz = ctx.empty((self.height, self.width, *dy.shape[2:]), dy.dtype)
         pairs.give_back(winners, _as_one_channel(dy), phases.apart(_as_one_channel(dz)), ctx)
         return dz
 

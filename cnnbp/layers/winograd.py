@@ -1,20 +1,21 @@
-"""Convolution with less than half the multiplications: Winograd's F(6, 3) along the columns of the image.
+"""Convolution with less than half the multiplications: Winograd's F(n, k) along the columns of the image.
 
-Six rows of a convolution with three rows of weights, y_r = Σ_i w_i·x_(r+i), are eighteen products. But they are also
-coefficients of a product of polynomials turned round, which eight points determine (Toom and Cook; Winograd 1980):
+n rows of a convolution with k rows of weights, y_r = Σ_i w_i·x_(r+i), are n·k products. But they are also coefficients
+of a product of polynomials turned round, which P = n + k − 1 points determine (Toom and Cook; Winograd 1980):
 
-    y = Aᵀ[(G w) ∘ (B x)]           A (8, 6), G (8, 3), B (8, 8)
+    y = Aᵀ[(G w) ∘ (B x)]           A (P, n), G (P, k), B (P, P)
 
 Here each x_r is a whole row of an image with all its channels, each w_i a row of weights, and ∘ convolves one with the
-other along the row: a product of matrices, for which rows in strips (`strips.py`) need no copies. There are eight of
-them instead of eighteen. B, G and Aᵀ times something are products too, which BLAS does as fast as a copy.
+other along the row: a product of matrices, for which rows in strips (`strips.py`) need no copies. With eight points,
+three rows of weights give six rows of output from eight products instead of eighteen, five give four from eight instead
+of twenty. B, G and Aᵀ times something are products too, which BLAS does as fast as a copy.
 
 The gradients are of the same kind, d̄y being dy with its padding and w′ the weights turned by 180°:
 
     dx = Aᵀ[(G w′) ∘ (B d̄y)]        dw′ = Gᵀ Σ [(B d̄y) ∘ (A x)]
 
-With the points ∞, 0, ±1, ±½ and ±2 numbers stay small: float32 is about seven roundings off where a direct convolution
-is one. In float64, in which gradients are checked, nothing is done this way.
+With the points ∞, 0, ±1, ±½ and ±2 numbers stay small: float32 is seven roundings off, or for large kernels some more,
+where a direct convolution is one. In float64, in which gradients are checked, nothing is done this way.
 """
 
 from collections.abc import Iterator
@@ -29,49 +30,56 @@ from cnnbp.layers.products import multiply
 from cnnbp.layers.strips import Strips
 from cnnbp.layers.windows import opposite
 
-TILE = 6  # rows of output from one set of products; the last tile of an image may have less, and less products
-KERNEL_ROWS = 3
-POINTS = TILE + KERNEL_ROWS - 1
-
-_SUMMANDS = 512  # at most so many in a product for ∂L/∂W: with more its tiles would have to be small
+KERNEL_ROWS = range(3, 8)  # of two, products save less than the sums before and behind them take
 
 _FINITE = np.array([0, 1, -1, 0.5, -0.5, 2, -2])  # the points behind ∞, which is the first
-G = np.vstack([np.eye(KERNEL_ROWS)[-1], np.vander(_FINITE, KERNEL_ROWS, increasing=True)]).astype(np.float32)
+_SUMMANDS = 512  # at most so many in a product for ∂L/∂W: with more its tiles would have to be small
+
+
+def tile_rows(kernel_rows: int) -> int:
+    """Return how many rows of output come from one set of products: even, so that they can be pooled."""
+    return (len(_FINITE) + 2 - kernel_rows) // 2 * 2
 
 
 @cache
-def matrices(rows: int) -> tuple[Array, Array]:
-    """Return A (rows + 2, rows) and B (rows + 2, rows + 2), for so many rows from the first rows + 2 points.
+def matrices(rows: int, kernel_rows: int) -> tuple[Array, Array, Array]:
+    """Return A (P, rows), B (P, P), G (P, kernel_rows) for the first P = rows + kernel_rows − 1 points.
 
     A and G evaluate polynomials, at ∞ to their highest coefficient. B leads back from a product's values, transposed.
     """
-    finite = _FINITE[: rows + 1]
-    A = np.vstack([np.eye(rows)[-1], np.vander(finite, rows, increasing=True)])
-    B = np.zeros((rows + 2, rows + 2))
+    P = rows + kernel_rows - 1
+    finite = _FINITE[: P - 1]
+    A, G = (np.vstack([np.eye(n)[-1], np.vander(finite, n, increasing=True)]) for n in (rows, kernel_rows))
+    B = np.zeros((P, P))
     B[0] = np.poly(finite)[::-1]
     for i, point in enumerate(finite):
         others = np.delete(finite, i)
-        B[i + 1, :-1] = np.poly(others)[::-1] / np.prod(point - others)
-    return A.astype(np.float32), B.astype(np.float32)
+        B[i + 1, :-1] = np.atleast_1d(np.poly(others))[::-1] / np.prod(point - others)
+    return A.astype(np.float32), B.astype(np.float32), G.astype(np.float32)
 
 
 def at_points(W: Array) -> Array:
-    """Return G w for W (F, C, 3, kW): (8, 1, F, kW·C)."""
-    return (G @ W.transpose(2, 0, 3, 1).reshape(KERNEL_ROWS, -1)).reshape(POINTS, 1, len(W), -1)
+    """Return G w for W (F, C, kH, kW): (P, 1, F, kW·C)."""
+    F, _, kh, _ = W.shape
+    _, _, G = matrices(tile_rows(kh), kh)
+    return (G @ W.transpose(2, 0, 3, 1).reshape(kh, -1)).reshape(len(G), 1, F, -1)
 
 
 def tiles(x: Strips, M: int, window: Window, ctx: Context) -> Iterator[tuple[slice, Array]]:
-    """Yield six rows of the output and B x̄ for the rows of x that they see, with margins: (≤ 8, w + kW − 1, C, N)."""
-    (H, w, C, N), (_, kw), ((top, bottom), (left, right)) = x.shape, window.kernel, window.pad
-    height = top + H + bottom - (KERNEL_ROWS - 1)
+    """Yield some rows of the output and B x̄ for the rows of x that they see, with margins: (P, left + w + right, C, N).
+
+    Where there are several strips, windows keep the width.
+    """
+    (H, w, C, N), (kh, _), ((top, bottom), (left, right)) = x.shape, window.kernel, window.pad
+    height, tile = top + H + bottom - (kh - 1), tile_rows(kh)
     with ctx.arena.scratch():
-        memory = ctx.empty((POINTS, w + kw - 1, C, N), x.dtype)
+        memory = ctx.empty((tile + kh - 1, left + w + right, C, N), x.dtype)
         memory[:, :left, :, :M] = memory[:, left + w :, :, N - M :] = 0  # left of the first strip, right of the last
-        for row in range(0, height, TILE):
-            rows = slice(row, min(row + TILE, height))
-            seen = memory[: rows.stop - row + KERNEL_ROWS - 1]
+        for row in range(0, height, tile):
+            rows = slice(row, min(row + tile, height))
+            seen = memory[: rows.stop - row + kh - 1]
             start, end = max(row - top, 0), min(row - top + len(seen), H)
-            _, B = matrices(rows.stop - row)
+            _, B, _ = matrices(rows.stop - row, kh)
             values = seen.reshape(len(seen), -1, C * N)[:, left : left + w]
             _combine(B[:, start - row + top : end - row + top], x[start:end].reshape(end - start, w, C * N), values)
             seen[:, :left, :, M:] = seen[:, w : w + left, :, :-M]  # what a strip's neighbours hold
@@ -80,12 +88,12 @@ def tiles(x: Strips, M: int, window: Window, ctx: Context) -> Iterator[tuple[sli
 
 
 def convolve(weights: Array, seen: Array, y: Strips, ctx: Context) -> None:
-    """Write a tile of the convolution to y (≤ 6, w, F, N)."""
+    """Write a tile of the convolution to y (rows, w, F, N)."""
     rows, w, F, N = y.shape
     with ctx.arena.scratch():
         products = ctx.empty((len(seen), w, F, N), y.dtype)
         multiply(weights[: len(seen)], _windows(seen, w), products, ctx)
-        A, _ = matrices(rows)
+        A, _, _ = matrices(rows, len(seen) - rows + 1)
         _combine(A.T, products.reshape(-1, w, F * N), y.reshape(rows, w, F * N))
 
 
@@ -93,22 +101,23 @@ def gradients(W: Array, x: Strips, dy: Strips, M: int, window: Window, dx: Strip
     """Write ∂L/∂x to dx where it is wanted; return ∂L/∂W."""
     turned = W[:, :, ::-1, ::-1].swapaxes(0, 1)  # (C, F, kH, kW)
     (C, F, kh, kw), weights = turned.shape, at_points(turned)
-    dW = np.zeros((POINTS, kw, F, C), dy.dtype)
+    dW = np.zeros((len(weights), kw, F, C), dy.dtype)
     for rows, seen in tiles(dy, M, opposite(window), ctx):
         _add_weight_gradient(seen, x[rows], dW, ctx)
         if dx is not None:
             convolve(weights, seen, dx[rows], ctx)
-    return (G.T @ dW.reshape(POINTS, -1)).reshape(kh, kw, F, C)[::-1, ::-1].transpose(2, 3, 0, 1)
+    _, _, G = matrices(tile_rows(kh), kh)
+    return (G.T @ dW.reshape(len(G), -1)).reshape(kh, kw, F, C)[::-1, ::-1].transpose(2, 3, 0, 1)
 
 
 def _add_weight_gradient(seen: Array, x: Strips, dW: Array, ctx: Context) -> None:
-    """Add (B d̄y) ∘ (A x) to dW (8, kW, F, C), for a tile x (≤ 6, w, C, N)."""
+    """Add (B d̄y) ∘ (A x) to dW (P, kW, F, C), for a tile x (rows, w, C, N)."""
     (rows, w, C, N), (points, width, F, _), kw = x.shape, seen.shape, dW.shape[1]
     with ctx.arena.scratch():
         turned = ctx.empty((rows, w, N, C), x.dtype)
         np.copyto(turned, x.swapaxes(2, 3))
         values = ctx.empty((points, 1, w * N, C), x.dtype)
-        A, _ = matrices(rows)
+        A, _, _ = matrices(rows, points - rows + 1)
         _combine(A, turned.reshape(rows, w, N * C), values.reshape(points, w, N * C))
         by_channel = ctx.empty((points, F, width, N), x.dtype)
         strips.pixels(by_channel)[...] = strips.pixels(seen).swapaxes(1, 2)

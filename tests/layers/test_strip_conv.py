@@ -20,12 +20,12 @@ def one_after_the_other(conv, params, x, pools):
 @pytest.mark.parametrize("in_strips", [False, True])
 @pytest.mark.parametrize("pools", [False, True])
 @pytest.mark.parametrize(
-    ("kernel", "shape"), [(3, (16, 6, 12, 16)), (3, (17, 10, 12, 32)), ((3, 5), (16, 8, 40, 8)), (3, (16, 4, 6, 41))]
+    ("kernel", "shape"), [(3, (16, 6, 12, 16)), (5, (17, 10, 12, 32)), ((3, 5), (16, 8, 40, 8)), (3, (16, 4, 6, 41))]
 )
 @pytest.mark.parametrize("bias", [False, True])
 def test_it_comes_to_what_convolution_and_pool_come_to_one_after_the_other(kernel, shape, pools, in_strips, bias):
     rng, (*input_shape, M) = np.random.default_rng(2), shape
-    conv = Conv2d(filters=18, kernel=kernel, pad="same", bias=bias)
+    conv = Conv2d(filters=18, kernel=kernel, pad="valid" if M == 32 else "same", bias=bias)
     assert works_in_strips(conv, tuple(input_shape), M, np.float32)
     x = rng.normal(size=shape).astype(np.float32)
     specs = conv.parameters(tuple(input_shape))
@@ -52,7 +52,8 @@ def test_nobody_reads_the_gradient_of_the_images_so_none_is_made():
         ({"filters": 8}, (16, 16, 16), 8),  # few rows in the products
         ({}, (3, 16, 16), 8),
         ({}, (16, 16, 64), 2),  # small pixels
-        ({"kernel": 5, "pad": 2}, (16, 16, 16), 8),  # five rows of weights
+        ({"kernel": [2, 3], "pad": "same"}, (16, 16, 16), 8),  # two rows of weights
+        ({"pad": 3}, (16, 16, 16), 32),  # windows that see nothing but padding
         ({"pad": 0}, (16, 16, 16), 8),  # strips as wide as x would not be strips of y
         ({"stride": 2}, (16, 16, 16), 8),
         ({"dilation": 2, "pad": 2}, (16, 16, 16), 8),
