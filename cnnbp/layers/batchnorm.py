@@ -15,6 +15,13 @@ def _per_channel(values: Array, like: Array) -> Array:
     return values.astype(like.dtype).reshape(-1, *(1,) * (like.ndim - 1))
 
 
+def _sums(*factors: Array) -> Array:
+    """Return the sum of the factors' product for each channel, in float64; what is added in float32 is one row's."""
+    rows = [factor.reshape(len(factor), factor.shape[1] if factor.ndim > 2 else 1, -1) for factor in factors]
+    sums = np.einsum("chn,chn->ch" if len(rows) == 2 else "chn->ch", *rows)
+    return sums.sum(axis=1, dtype=np.result_type(sums, np.float64))
+
+
 class BatchNorm(CoupledLayer):
     """y = γ·x̂ + β with x̂ = (x − μ)/√(σ² + ε), μ and σ² per channel over all images and places of the batch.
 
@@ -42,10 +49,12 @@ class BatchNorm(CoupledLayer):
         return (Operator("BatchNormalization", inputs, {"epsilon": self.eps}),)
 
     def statistics(self, params: Params, x: Array, ctx: Context) -> Array:
-        flat = x.reshape(x.shape[0], -1).astype(np.result_type(x, np.float64))  # (C, N)
-        mean = flat.mean(axis=1)
-        spread = ((flat - mean[:, None]) ** 2).sum(axis=1)
-        return np.stack([np.full_like(mean, flat.shape[1]), mean, spread])
+        count = x.size // len(x)
+        centre = (_sums(x) / count).astype(x.dtype)  # near the mean; what is left of it is small and added exactly
+        with ctx.arena.scratch():
+            centred = np.subtract(x, _per_channel(centre, x), out=ctx.empty(x.shape, x.dtype))
+            shift, spread = _sums(centred) / count, _sums(centred, centred)
+        return np.stack([np.full_like(shift, count), centre + shift, spread - count * shift**2])
 
     def combine(self, left: Array, right: Array) -> Array:
         """Merge two groups' statistics (Chan, Golub & LeVeque 1979)."""
@@ -81,9 +90,7 @@ class BatchNorm(CoupledLayer):
         self, params: Params, cache: tuple[Array, Array, Array], dy: Array, ctx: Context
     ) -> tuple[Array, Gradients]:
         xhat, _, _ = cache
-        C = dy.shape[0]
-        dbeta = dy.reshape(C, -1).sum(axis=1, dtype=np.float64)
-        dgamma = (dy * xhat).reshape(C, -1).sum(axis=1, dtype=np.float64)
+        dbeta, dgamma = _sums(dy), _sums(dy, xhat)
         return np.stack([dbeta, dgamma]), {"gamma": dgamma.astype(dy.dtype), "beta": dbeta.astype(dy.dtype)}
 
     def apply_gradient(
