@@ -34,7 +34,7 @@ class Arena:
 
     def __init__(self) -> None:
         self._block = np.empty(0, np.uint8)
-        self._used = 0
+        self.used = 0  # bytes that are handed out
         self._height = 0
         self._arrays: dict[object, tuple[Array, int]] = {}  # as every round asks for the same ones; with their ends
         self._views: dict[int, dict[object, Any]] = {}  # of each of them, by its id
@@ -51,12 +51,12 @@ class Arena:
             self._block = self._block[-self._block.ctypes.data % _ALIGNMENT :]
             self._arrays.clear()
             self._views.clear()
-        self._used = self._height = 0
+        self.used = self._height = 0
 
     def empty(self, shape: Shape, dtype: DTypeLike) -> Array:
         """Return an uninitialised C-contiguous array that lives until the next `reset`."""
-        array, end = self._arrays.get((self._used, shape, dtype)) or self._made(shape, dtype)
-        self._used = end
+        array, end = self._arrays.get((self.used, shape, dtype)) or self._made(shape, dtype)
+        self.used = end
         if end > self._height:
             self._height = end
         return array
@@ -72,7 +72,7 @@ class Arena:
         return view
 
     def _made(self, shape: Shape, dtype: DTypeLike) -> tuple[Array, int]:
-        start, kind = self._used, np.dtype(dtype)
+        start, kind = self.used, np.dtype(dtype)
         end = start - -prod(shape) * kind.itemsize // _ALIGNMENT * _ALIGNMENT
         if end > self._block.size:
             return np.empty(shape, kind), end
@@ -83,11 +83,7 @@ class Arena:
 
     def scratch(self) -> "_Scratch":
         """Take back at the end what is handed out inside: the next array then lies where the cache still is warm."""
-        return _Scratch(self, self._used)
-
-    def take_back(self, used: int) -> None:
-        """Take back what was handed out since so many bytes were in use."""
-        self._used = used
+        return _Scratch(self, self.used)
 
 
 class Heap(Arena):
@@ -111,4 +107,4 @@ class _Scratch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._arena.take_back(self._used)
+        self._arena.used = self._used

@@ -121,9 +121,9 @@ class BinaryCrossEntropy(_Smoothed):
         return (logits[0] > 0).astype(np.intp)
 
     def _losses(self, logits: Array, targets: Array) -> Array:
-        z, positive = logits[0], logits[0].real > 0
-        # max(z, 0) − z·y + log(1 + e^−|z|), which cannot overflow; written so that it holds for complex z too
-        return np.where(positive, z, 0) - z * targets[0] + np.log1p(np.exp(np.where(positive, -z, z)))
+        z = logits[0]
+        # max(z, 0) − z·y + log(1 + e^−|z|), which cannot overflow; complex numbers are ordered by their real parts
+        return np.maximum(z, 0) - z * targets[0] + np.log1p(np.exp(np.minimum(z, -z)))
 
     def _slopes(self, logits: Array, targets: Array) -> Array:
         return sigmoid(logits) - targets  # σ′ has cancelled: (A − Y)/(A(1 − A)) · A(1 − A)

@@ -5,9 +5,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
 from cnnbp.engine.batch import Inference, MicroBatch, StepResult
 from cnnbp.engine.fork import CAN_FORK
-from cnnbp.engine.machine import one_blas_thread
+from cnnbp.engine.machine import BUFFER, one_blas_thread
 from cnnbp.engine.memory import Memory
 from cnnbp.engine.ranks import ALONE, Ranks
 from cnnbp.engine.tree import Division
@@ -48,6 +50,7 @@ class Engine:
 
     def __enter__(self) -> Self:
         self._resources.enter_context(one_blas_thread())
+        self._resources.callback(np.setbufsize, np.setbufsize(BUFFER))
         self._resources.callback(self._worker.close)
         self._resources.callback(self._dismiss)
         return self
@@ -120,7 +123,7 @@ class _ThreadedWorker(Worker):
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor  # which loads logging, and few commands need it
 
-            self._pool = ThreadPoolExecutor(self._threads, "cnnbp")
+            self._pool = ThreadPoolExecutor(self._threads, "cnnbp", np.setbufsize, (BUFFER,))
         return list(self._pool.map(function, work))
 
     def close(self) -> None:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 OVERFLOWING = np.errstate(over="ignore", invalid="ignore")  # no warnings: who asked looks at the numbers
 
+# NumPy copies operands that lie in runs of fewer numbers, which takes longer than to work on them where they lie. Sums
+# are made buffer by buffer, so all threads have the same.
+BUFFER = 2048
+
 _WITHOUT_PACKING = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # OpenBLAS kernels for AVX-512
 
 

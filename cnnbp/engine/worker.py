@@ -53,7 +53,7 @@ class Worker:
             sums = self.map(back, passes)
         gradient = self.memory.lend_gradient(total.total(params))
         losses, correct = self._gathered([p.outcome for p in passes], division, params)
-        return StepResult(losses, int(correct.sum()), gradient, new_state)
+        return StepResult(losses, int(np.count_nonzero(correct)), gradient, new_state)
 
     def infer(self, params: Parameters, state: Tensors, batch: Sequence[MicroBatch], division: Division) -> Inference:
         """Take part in an inference."""
