@@ -42,6 +42,7 @@ _FORMATS = tuple(
 )
 MAX_PIXELS = 25_000_000  # unless data.max_pixels says otherwise
 
+_LONGEST_SIDE = 1_000_000  # pixels: Pillow keeps a pointer for each row, and weights for each place when it resizes
 _LARGEST_FILE = 256 << 20  # bytes: Pillow reads a WebP whole, and a JPEG's junk byte by byte, before it knows the size
 _BYTES_PER_PIXEL = 8  # a file may be larger if this many for each of max_pixels say so: raw 16-bit RGBA
 
@@ -107,6 +108,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
             f"{size[0]}×{size[1]} is {size[0] * size[1] / 1e6:.1f} million pixels; "
             f"data.max_pixels allows {max_pixels / 1e6:g} million"
         )
+    if max(size) > _LONGEST_SIDE:
+        raise DataError(f"{size[0]}×{size[1]} has a side of more than {_LONGEST_SIDE / 1e6:g} million pixels")
 
 
 def _check_contents(image: Image.Image, file: BinaryIO) -> None:

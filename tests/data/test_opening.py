@@ -51,6 +51,12 @@ def test_a_huge_image_is_refused_from_its_header(tmp_path):
         load(written(tmp_path, png(header(60_000, 50_000), ONE_PIXEL)), max_pixels=60_000 * 50_000)
 
 
+@pytest.mark.parametrize("size", [(1, MILLION + 1), (MILLION + 1, 1)])
+def test_a_thread_of_pixels_is_refused_from_its_header(tmp_path, size):
+    with pytest.raises(UnreadableImage, match="has a side of more than 1 million pixels"):
+        load(written(tmp_path, png(header(*size), ONE_PIXEL)), max_pixels=2 * MILLION)
+
+
 def test_a_file_that_no_image_can_fill_is_refused_unread(tmp_path):
     path = save(tmp_path / "x.webp", noise(4, 6))
     os.truncate(path, 300 * MILLION)  # without taking that much disk
