@@ -1,6 +1,6 @@
 """The order in which a tape may do a network's work to be fast, where nobody asks for every single value."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -11,8 +11,8 @@ from cnnbp.layers.activations import ReLU
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.pooled_conv import PooledConv2d, pools_at_once
 from cnnbp.layers.pooling import MaxPool2d
-from cnnbp.layers.strip_conv import StripConv2d, pools_in_strips, works_in_strips
-from cnnbp.network import Network, Node
+from cnnbp.layers.strip_conv import StripConv2d, pools_in_strips, strips_of
+from cnnbp.network import INPUT, Network, Node
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _plan(network: Network, M: int, dtype: DTypeLike) -> Plan:
     max(0, ·) keeps order, so a ReLU may change places with a maximum, on fewer numbers. Its gradient is 0 wherever a
     tie could be new.
     """
-    in_strips = {node.index for node in network.nodes if _works_in_strips(node, M, dtype)}
+    in_strips = {node.index: S for node in network.nodes if (S := _strips_of(node, M, dtype))}
     pooled: dict[int, Node] = {}  # by the index of a convolution: the pool that is done with it
     late: dict[int, Node] = {}
     for pool in network.nodes:
@@ -57,39 +57,45 @@ def _plan(network: Network, M: int, dtype: DTypeLike) -> Plan:
         elif relu:
             late[pool.index] = relu
     elsewhere = frozenset(node.index for node in (*pooled.values(), *late.values()))
-    return Plan(_convolutions(network, M, in_strips, pooled), late, elsewhere)
+    return Plan(_convolutions(network, in_strips, pooled), late, elsewhere)
 
 
-def _works_in_strips(node: Node, M: int, dtype: DTypeLike) -> bool:
-    return type(node.layer) is Conv2d and works_in_strips(node.layer, node.input_shapes[0], M, dtype)
+def _strips_of(node: Node, M: int, dtype: DTypeLike) -> int:
+    return strips_of(node.layer, node.input_shapes[0], M, dtype) if type(node.layer) is Conv2d else 0
 
 
-def _joins(pool: MaxPool2d, node: Node, conv: Conv2d, M: int, in_strips: Set[int]) -> bool:
-    joins = pools_in_strips if node.index in in_strips else pools_at_once
-    return joins(conv, pool, node.input_shapes[0], M)
+def _joins(pool: MaxPool2d, node: Node, conv: Conv2d, M: int, in_strips: Mapping[int, int]) -> bool:
+    if S := in_strips.get(node.index):
+        return pools_in_strips(conv, pool, node.input_shapes[0], S)
+    return pools_at_once(conv, pool, node.input_shapes[0], M)
 
 
 def _convolutions(
-    network: Network, M: int, in_strips: Set[int], pooled: dict[int, Node]
+    network: Network, in_strips: Mapping[int, int], pooled: Mapping[int, Node]
 ) -> dict[int, PooledConv2d | StripConv2d]:
-    """Return what does the convolutions' work; between two that work in strips the feature maps stay in strips."""
-    pools = {pool.index for pool in pooled.values()}
-    givers = {index: _giver(network, network.nodes[index], pools) for index in in_strips}
+    """Return what does the convolutions' work; between two in as many strips the feature maps stay in them."""
+    givers = _givers(network, in_strips, {pool.index for pool in pooled.values()})
     made: dict[int, PooledConv2d | StripConv2d] = {}
     for node in network.nodes:
-        if type(node.layer) is Conv2d and node.index in in_strips:
-            takes, gives = givers[node.index] in in_strips, node.index in givers.values()
-            made[node.index] = StripConv2d(
-                node.layer, node.input_shapes[0], M, pools=node.index in pooled, takes=takes, gives=gives
-            )
-        elif type(node.layer) is Conv2d and node.index in pooled:
-            made[node.index] = PooledConv2d(node.layer)
+        index, pools = node.index, node.index in pooled
+        if type(node.layer) is Conv2d and index in in_strips:
+            takes, gives = index in givers, index in givers.values()
+            shape, S = node.input_shapes[0], in_strips[index]
+            made[index] = StripConv2d(node.layer, shape, S, pools=pools, takes=takes, gives=gives)
+        elif type(node.layer) is Conv2d and pools:
+            made[index] = PooledConv2d(node.layer)
     return made
 
 
-def _giver(network: Network, node: Node, pools: Set[int]) -> int | None:
-    """Return the node whose output a convolution reads, through ReLUs and through pools that are done elsewhere."""
+def _givers(network: Network, in_strips: Mapping[int, int], pools: Set[int]) -> dict[int, int]:
+    """Return by convolution the one before it whose output it reads in strips."""
+    sources = {index: _convolution_before(network, network.nodes[index], pools) for index in in_strips}
+    return {index: source for index, source in sources.items() if in_strips.get(source) == in_strips[index]}
+
+
+def _convolution_before(network: Network, node: Node, pools: Set[int]) -> int:
+    """Return which node's output a convolution reads, through ReLUs and through pools that are done elsewhere."""
     source = network.only_source(node)
     while source and (type(source.layer) is ReLU or source.index in pools):
         source = network.only_source(source)
-    return source.index if source else None
+    return source.index if source else INPUT

@@ -52,3 +52,10 @@ def test_what_somebody_else_reads_as_well_is_not_left_in_strips():
 def test_float64_has_a_plan_of_its_own_without_strips():
     wide = Conv2d(filters=16, kernel=3, pad=1)
     assert not plan_for(Network((16, 16, 16), [wide]), 8, np.dtype(np.float64)).convolutions
+
+
+def test_another_number_of_strips_needs_another_cut():
+    wide = Conv2d(filters=16, kernel=3, pad=1)
+    network = Network((16, 20, 20), [wide, POOL, wide])
+    made = plan_for(network, 8, np.dtype(np.float32)).convolutions  # four strips of 5 columns, two of 5
+    assert [(conv.S, conv.takes, conv.gives) for conv in made.values()] == [(4, False, False), (2, False, False)]

@@ -18,47 +18,49 @@ from cnnbp.layers.strips import Strips
 
 _SEEN = 144  # channels times places of the kernel: with fewer, products save less than the sums around them take
 _NUMBERS = 576  # and so many with their images: of few images strips are many, and their pixels slow to copy
+_IMAGES = 16  # side by side, strips counted
 
 
-def works_in_strips(conv: Conv2d, input_shape: Shape, M: int, dtype: DTypeLike) -> bool:
-    """Return whether a convolution of M images is done in strips."""
-    (C, _, W), window, S = input_shape, conv.window(input_shape), strips.strips_for(M)
+def strips_of(conv: Conv2d, input_shape: Shape, M: int, dtype: DTypeLike) -> int:
+    """Return in how many strips a convolution of M images is done; 0 if in another way."""
+    (C, _, W), window = input_shape, conv.window(input_shape)
     (kh, kw), (left, right) = window.kernel, window.pad[1]
     moves_by_one = window.stride == window.dilation == (1, 1) and conv.groups == 1
     within = all(max(pad) < k for pad, k in zip(window.pad, window.kernel, strict=True))
-    fits = S == 1 or (W % S == 0 and kw <= W // S and left + right == kw - 1)
     seen = min(C, conv.filters) * kh * kw  # forward by an output, backward by an input
     large = seen >= _SEEN and seen * M >= _NUMBERS
-    return moves_by_one and within and fits and large and kh in winograd.KERNEL_ROWS and dtype == np.float32
+    S = strips.strips_for(M, W, kw) if left + right == kw - 1 else 1  # strips of x are strips of y
+    done = moves_by_one and within and large and S * M >= _IMAGES and kh in winograd.KERNEL_ROWS
+    return S if done and dtype == np.float32 else 0
 
 
-def pools_in_strips(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, M: int) -> bool:
-    """Return whether a convolution that works in strips does the max pool behind it as well."""
+def pools_in_strips(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, S: int) -> bool:
+    """Return whether a convolution that is done in S strips does the max pool behind it as well."""
     _, OH, OW = shape = conv.output_shape(input_shape)
-    return pool.window(shape) == pairs.WINDOW and OH % 2 == OW // strips.strips_for(M) % 2 == 0
+    return pool.window(shape) == pairs.WINDOW and OH % 2 == OW // S % 2 == 0
 
 
 class StripConv2d:
     """y = W ⋆ x + b, or maxpool(W ⋆ x) + b over windows of 2×2. Adding b keeps order, so it may wait."""
 
-    def __init__(self, conv: Conv2d, input_shape: Shape, M: int, *, pools: bool, takes: bool, gives: bool) -> None:
+    def __init__(self, conv: Conv2d, input_shape: Shape, S: int, *, pools: bool, takes: bool, gives: bool) -> None:
         """`takes` and `gives` say whether x and y are in strips; else they are feature maps (C, H, W, M)."""
-        self.conv, self.M, self.pools, self.takes, self.gives = conv, M, pools, takes, gives
+        self.conv, self.S, self.pools, self.takes, self.gives = conv, S, pools, takes, gives
         self.kernel = "winograd, pools" if pools else "winograd"
         _, self.height, width = conv.output_shape(input_shape)
-        self.window, self.width = conv.window(input_shape), width // strips.strips_for(M)
+        self.window, self.width = conv.window(input_shape), width // S
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Strips, Winners | None]]:
         """Return y, and the cache that backward needs."""
-        x = x if self.takes else strips.cut(x, ctx)
+        x = x if self.takes else strips.cut(x, self.S, ctx)
         y, winners = self._pooled(params["W"], x, ctx) if self.pools else (self._convolved(params["W"], x, ctx), None)
         if self.conv.bias:
             y.reshape(-1, y[0, 0].size)[...] += np.repeat(params["b"], y.shape[-1])
-        return y if self.gives else strips.join(y, self.M, ctx), (x, winners)
+        return y if self.gives else strips.join(y, self.S, ctx), (x, winners)
 
     def _convolved(self, W: Array, x: Strips, ctx: Context) -> Strips:
         weights, y = winograd.at_points(W), ctx.empty((self.height, self.width, len(W), x.shape[3]), x.dtype)
-        for rows, seen in winograd.tiles(x, self.M, self.window, ctx):
+        for rows, seen in winograd.tiles(x, self.S, self.window, ctx):
             winograd.convolve(weights, seen, y[rows], ctx)
         return y
 
@@ -68,7 +70,7 @@ class StripConv2d:
         winners = pairs.winners_of(_as_one_channel(y), ctx)
         with ctx.arena.scratch():
             tile = ctx.empty((rows_at_once, self.width, F, N), x.dtype)
-            for rows, seen in winograd.tiles(x, self.M, self.window, ctx):
+            for rows, seen in winograd.tiles(x, self.S, self.window, ctx):
                 z = tile[: rows.stop - rows.start]
                 winograd.convolve(weights, seen, z, ctx)
                 pooled = slice(rows.start // 2, rows.stop // 2)
@@ -83,12 +85,12 @@ class StripConv2d:
         x, winners = cache
         dx = ctx.empty(x.shape, dy.dtype) if ctx.wants_dx else None
         with ctx.arena.scratch():
-            dy = dy if self.gives else strips.cut(dy, ctx)
+            dy = dy if self.gives else strips.cut(dy, self.S, ctx)
             dz = dy if winners is None else self._unpooled(winners, dy, ctx)
-            gradients = {"W": winograd.gradients(params["W"], x, dz, self.M, self.window, dx, ctx)}
+            gradients = {"W": winograd.gradients(params["W"], x, dz, self.S, self.window, dx, ctx)}
             if self.conv.bias:
                 gradients["b"] = dy.reshape(-1, dy[0, 0].size).sum(axis=0).reshape(dy.shape[2:]).sum(axis=1)
-        return dx if dx is None or self.takes else strips.join(dx, self.M, ctx), gradients
+        return dx if dx is None or self.takes else strips.join(dx, self.S, ctx), gradients
 
     def _unpooled(self, winners: Winners, dy: Strips, ctx: Context) -> Strips:
         dz = ctx.empty((self.height, self.width, *dy.shape[2:]), dy.dtype)

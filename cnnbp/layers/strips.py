@@ -2,7 +2,7 @@
 
 A feature map (C, H, W, M) is cut into S strips of W/S columns, which then lie side by side like more images:
 (H, W/S, C, S·M). What a window of kW columns sees in a row is (kW·C, S·M), and it lies in one piece; the next window
-begins C·S·M numbers further and overlaps it. S is as small as lets a product have columns enough.
+begins C·S·M numbers further and overlaps it.
 """
 
 from functools import cache
@@ -14,28 +14,29 @@ from cnnbp.layers.base import Context
 
 Strips = Array
 
-COLUMNS = 32  # numbers, a pair of vector registers: a product with fewer columns is slow
+_ENOUGH = 32  # images side by side: a pair of vector registers, and a product with fewer columns is slow
 
 
-def strips_for(M: int) -> int:
-    """Return into how many strips feature maps of M images are cut."""
-    return -(-COLUMNS // M)
+@cache
+def strips_for(M: int, W: int, narrowest: int) -> int:
+    """Return how many strips make M images enough, or as nearly so as strips allow that are not too narrow."""
+    possible = [S for S in range(1, W + 1) if W % S == 0 and (S == 1 or narrowest <= W // S)]
+    return next((S for S in possible if S * M >= _ENOUGH), possible[-1])
 
 
-def cut(x: Array, ctx: Context) -> Strips:
-    """Return x (C, H, W, M) in strips."""
+def cut(x: Array, S: int, ctx: Context) -> Strips:
+    """Return x (C, H, W, M) in S strips."""
     C, H, W, M = x.shape
-    S = strips_for(M)
     strips = ctx.empty((H, W // S, C, S * M), x.dtype)
     _pixels_of(strips, M)[...] = _pixels_in_strips(x, W // S)
     return strips
 
 
-def join(strips: Strips, M: int, ctx: Context) -> Array:
-    """Return strips as a feature map (C, H, W, M)."""
+def join(strips: Strips, S: int, ctx: Context) -> Array:
+    """Return S strips as a feature map (C, H, W, M)."""
     H, width, C, N = strips.shape
-    x = ctx.empty((C, H, width * N // M, M), strips.dtype)
-    _pixels_in_strips(x, width)[...] = _pixels_of(strips, M)
+    x = ctx.empty((C, H, S * width, N // S), strips.dtype)
+    _pixels_in_strips(x, width)[...] = _pixels_of(strips, N // S)
     return x
 
 

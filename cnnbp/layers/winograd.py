@@ -65,13 +65,13 @@ def at_points(W: Array) -> Array:
     return (G @ W.transpose(2, 0, 3, 1).reshape(kh, -1)).reshape(len(G), 1, F, -1)
 
 
-def tiles(x: Strips, M: int, window: Window, ctx: Context) -> Iterator[tuple[slice, Array]]:
+def tiles(x: Strips, S: int, window: Window, ctx: Context) -> Iterator[tuple[slice, Array]]:
     """Yield some rows of the output and B x̄ for the rows of x that they see, with margins: (P, left + w + right, C, N).
 
     Where there are several strips, windows keep the width.
     """
     (H, w, C, N), (kh, _), ((top, bottom), (left, right)) = x.shape, window.kernel, window.pad
-    height, tile = top + H + bottom - (kh - 1), tile_rows(kh)
+    height, tile, M = top + H + bottom - (kh - 1), tile_rows(kh), N // S
     with ctx.arena.scratch():
         memory = ctx.empty((tile + kh - 1, left + w + right, C, N), x.dtype)
         memory[:, :left, :, :M] = memory[:, left + w :, :, N - M :] = 0  # left of the first strip, right of the last
@@ -97,12 +97,12 @@ def convolve(weights: Array, seen: Array, y: Strips, ctx: Context) -> None:
         _combine(A.T, products.reshape(-1, w, F * N), y.reshape(rows, w, F * N))
 
 
-def gradients(W: Array, x: Strips, dy: Strips, M: int, window: Window, dx: Strips | None, ctx: Context) -> Array:
+def gradients(W: Array, x: Strips, dy: Strips, S: int, window: Window, dx: Strips | None, ctx: Context) -> Array:
     """Write ∂L/∂x to dx where it is wanted; return ∂L/∂W."""
     turned = W[:, :, ::-1, ::-1].swapaxes(0, 1)  # (C, F, kH, kW)
     (C, F, kh, kw), weights = turned.shape, at_points(turned)
     dW = np.zeros((len(weights), kw, F, C), dy.dtype)
-    for rows, seen in tiles(dy, M, opposite(window), ctx):
+    for rows, seen in tiles(dy, S, opposite(window), ctx):
         _add_weight_gradient(seen, x[rows], dW, ctx)
         if dx is not None:
             convolve(weights, seen, dx[rows], ctx)

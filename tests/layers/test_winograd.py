@@ -52,11 +52,11 @@ def test_the_rounding_of_float32_stays_within_a_few_units_of_a_typical_number(sh
 
 def by_winograd(weights, x, dy, window):
     """Return (y, dx, dW) from float32."""
-    (W, x, dy), M = (array.astype(np.float32) for array in (weights, x, dy)), x.shape[-1]
-    ctx = Context()
-    x_strips, dy_strips = strips.cut(x, ctx), strips.cut(dy, ctx)
+    W, x, dy = (array.astype(np.float32) for array in (weights, x, dy))
+    S, ctx = -(-32 // x.shape[-1]), Context()
+    x_strips, dy_strips = strips.cut(x, S, ctx), strips.cut(dy, S, ctx)
     y, dx = np.empty_like(dy_strips), np.empty_like(x_strips)
-    for rows, seen in winograd.tiles(x_strips, M, window, ctx):
+    for rows, seen in winograd.tiles(x_strips, S, window, ctx):
         winograd.convolve(winograd.at_points(W), seen, y[rows], ctx)
-    dW = winograd.gradients(W, x_strips, dy_strips, M, window, dx, ctx)
-    return strips.join(y, M, ctx), strips.join(dx, M, ctx), dW
+    dW = winograd.gradients(W, x_strips, dy_strips, S, window, dx, ctx)
+    return strips.join(y, S, ctx), strips.join(dx, S, ctx), dW
