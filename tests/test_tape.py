@@ -128,6 +128,32 @@ def test_a_pool_that_is_done_with_its_convolution_changes_no_bit(relu):
     np.testing.assert_equal(*results)
 
 
+def test_feature_maps_that_stay_in_strips_give_what_the_network_gives_as_written_but_for_rounding():
+    x = np.random.default_rng(1).normal(size=(16, 12, 12, 16)).astype(np.float32)
+    wide = Conv2d(filters=18, kernel=3, pad=1)
+    layers = [
+        wide,
+        ReLU(),
+        wide,
+        ReLU(),
+        MaxPool2d(kernel=2),
+        wide,
+        wide,
+        MaxPool2d(kernel=2),
+        Flatten(),
+        Dense(units=2),
+    ]
+    tape, results = as_written_and_as_planned(x, layers)
+    assert [(conv.takes, conv.gives) for conv in tape.plan.convolutions.values()] == [
+        (False, True),
+        (True, True),
+        (True, True),
+        (True, False),
+    ]
+    for planned, written in zip(*reversed(results), strict=True):
+        np.testing.assert_allclose(planned, written, rtol=0, atol=1e-5 * abs(written).max())
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_inference_gives_the_same_bits_and_lets_go_of_what_nobody_reads_any_more(seed):
     drawn = random_network(seed)
