@@ -6,17 +6,19 @@ python -m tests.parity
 import sys
 from collections import defaultdict
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from tests.parity.exports import WHAT_IS_EXPORTED, export_distances
-from tests.parity.networks import network_distances
+from tests.parity.networks import network_distances, workload_distances
 from tests.parity.saved import saved_distances
 from tests.parity.trajectories import trajectory_distances
 
 NETWORKS = 300
+WORKLOADS = sorted((Path(__file__).parents[2] / "configs" / "bench").glob("*.yaml"))
 EXPORTS_TOLERANCE = 1e-5
 TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
 
@@ -25,7 +27,8 @@ def main() -> int:
     distances: dict[str, dict[str, list[float]]] = defaultdict(lambda: {dtype: [] for dtype in TOLERANCES})
     for dtype in TOLERANCES:
         networks = chain.from_iterable(network_distances(seed, np.dtype(dtype)) for seed in range(NETWORKS))
-        for what, distance in chain(networks, trajectory_distances(np.dtype(dtype))):
+        workloads = chain.from_iterable(workload_distances(path, np.dtype(dtype)) for path in WORKLOADS)
+        for what, distance in chain(networks, workloads, trajectory_distances(np.dtype(dtype))):
             distances[what][dtype].append(distance)
     table = Table("compared with PyTorch", "how often", *(f"worst in {dtype}" for dtype in TOLERANCES), "")
     too_far = 0

@@ -1,16 +1,20 @@
-"""How far random networks are from PyTorch's: outputs, gradients, running statistics, and the engine's pieces."""
+"""How far networks are from PyTorch's: outputs, gradients, running statistics, and the engine's pieces."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Arena, Array
 from cnnbp.bench.torch_network import to_numpy
-from cnnbp.engine import Engine, MicroBatch
+from cnnbp.config import load_config
+from cnnbp.engine import Engine, MicroBatch, micro_batch_size
+from cnnbp.inspect.images import random_images
 from cnnbp.layers import Dropout
 from cnnbp.network import INPUT
+from cnnbp.tape import Tape
 from tests.parity.torch_network import TorchTwin
 from tests.random_networks import RandomNetwork, random_network, run
 
@@ -44,6 +48,24 @@ def engine_distances(drawn: RandomNetwork, twin: TorchTwin) -> Distances:
     for layer, tensors in result.state.items():
         for name, array in tensors.items():
             yield "running statistics", distance(array, twin.state[layer][name].numpy())
+
+
+def workload_distances(path: Path, dtype: DTypeLike) -> Distances:
+    """Yield how far one training step of a configuration is, in micro-batches as large as they are in training.
+
+    Only so large are the fast kernels chosen: random networks are too small for them.
+    """
+    config = load_config(path)
+    network, images = config.network, random_images(config, config.train.batch_size)
+    loss, size = config.loss.balanced(images.class_counts), micro_batch_size(network, config.train.batch_size)
+    params, state, x = network.initial_parameters(0, dtype), network.initial_state(), images.x.astype(dtype)
+    pieces = np.split(np.arange(len(images.labels)), range(size, len(images.labels), size))
+    batch = [MicroBatch(np.ascontiguousarray(x[..., piece]), images.labels[piece]) for piece in pieces]
+    with Engine(network, loss, seed=0) as engine:
+        gradient = dict(engine.step(params, state, batch).gradient.items())
+    tape = Tape(network, params, state, x, Arena(), keep_everything=True)
+    expected = TorchTwin(tape, loss, images.labels).gradients()
+    yield f"∂L/∂θ of {path.stem}", apart({**gradient, "X": expected["X"]}, expected)
 
 
 def _drops(drawn: RandomNetwork) -> bool:
