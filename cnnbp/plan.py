@@ -11,15 +11,18 @@ from cnnbp.layers.activations import ReLU
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.pooled_conv import PooledConv2d, pools_at_once
 from cnnbp.layers.pooling import MaxPool2d
+from cnnbp.layers.quartered_conv import QuarteredConv2d, fits_in_cache
 from cnnbp.layers.strip_conv import StripConv2d, pools_in_strips, strips_of
 from cnnbp.network import INPUT, Network, Node
+
+Planned = PooledConv2d | QuarteredConv2d | StripConv2d
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is done otherwise than a network is written. A node that is done elsewhere hands on what it is given."""
 
-    convolutions: dict[int, PooledConv2d | StripConv2d]  # by index: what does a convolution's work, and its pool's
+    convolutions: dict[int, Planned]  # by index: what does a convolution's work, and its pool's
     late: dict[int, Node]  # by the index of a max pool: the ReLU before it, done behind it
     elsewhere: frozenset[int]  # the nodes that are done in another's place
 
@@ -57,7 +60,7 @@ def _plan(network: Network, M: int, dtype: DTypeLike) -> Plan:
         elif relu:
             late[pool.index] = relu
     elsewhere = frozenset(node.index for node in (*pooled.values(), *late.values()))
-    return Plan(_convolutions(network, in_strips, pooled), late, elsewhere)
+    return Plan(_convolutions(network, M, in_strips, pooled), late, elsewhere)
 
 
 def _strips_of(node: Node, M: int, dtype: DTypeLike) -> int:
@@ -71,11 +74,11 @@ def _joins(pool: MaxPool2d, node: Node, conv: Conv2d, M: int, in_strips: Mapping
 
 
 def _convolutions(
-    network: Network, in_strips: Mapping[int, int], pooled: Mapping[int, Node]
-) -> dict[int, PooledConv2d | StripConv2d]:
+    network: Network, M: int, in_strips: Mapping[int, int], pooled: Mapping[int, Node]
+) -> dict[int, Planned]:
     """Return what does the convolutions' work; between two in as many strips the feature maps stay in them."""
     givers = _givers(network, in_strips, {pool.index for pool in pooled.values()})
-    made: dict[int, PooledConv2d | StripConv2d] = {}
+    made: dict[int, Planned] = {}
     for node in network.nodes:
         index, pools = node.index, node.index in pooled
         if type(node.layer) is Conv2d and index in in_strips:
@@ -83,8 +86,14 @@ def _convolutions(
             shape, S = node.input_shapes[0], in_strips[index]
             made[index] = StripConv2d(node.layer, shape, S, pools=pools, takes=takes, gives=gives)
         elif type(node.layer) is Conv2d and pools:
-            made[index] = PooledConv2d(node.layer)
+            made[index] = _pooled(node, node.layer, M)
     return made
+
+
+def _pooled(node: Node, conv: Conv2d, M: int) -> PooledConv2d | QuarteredConv2d:
+    if node.inputs == (INPUT,) and fits_in_cache(conv, node.input_shapes[0], M):
+        return QuarteredConv2d(conv, node.input_shapes[0], M)
+    return PooledConv2d(conv)
 
 
 def _givers(network: Network, in_strips: Mapping[int, int], pools: Set[int]) -> dict[int, int]:

@@ -5,11 +5,9 @@ from typing import Any, NamedTuple
 
 from cnnbp.arrays import Arena, Array, Heap
 from cnnbp.layers import Context, CoupledLayer, Layer
-from cnnbp.layers.pooled_conv import PooledConv2d
-from cnnbp.layers.strip_conv import StripConv2d
 from cnnbp.network import INPUT, Network, Node
 from cnnbp.parameters import Parameters, Tensors
-from cnnbp.plan import AS_WRITTEN, Plan, plan_for
+from cnnbp.plan import AS_WRITTEN, Plan, Planned, plan_for
 
 _NOTHING: dict[str, Array] = {}  # what a layer without parameters has
 
@@ -20,7 +18,7 @@ class _Stop(NamedTuple):
     place: int  # the node's index
     source: int | None  # the value that it reads; None for a node that reads two
     name: str
-    layer: Layer | PooledConv2d | StripConv2d | None  # None where its work is done elsewhere
+    layer: Layer | Planned | None  # None where its work is done elsewhere
     forward: Context
     backward: Context
     late: tuple[int, Layer, Context] | None  # the ReLU that is done behind it

@@ -1,6 +1,8 @@
 import numpy as np
 
 from cnnbp.layers import BatchNorm, Conv2d, LeakyReLU, MaxPool2d, ReLU, Residual
+from cnnbp.layers.pooled_conv import PooledConv2d
+from cnnbp.layers.quartered_conv import QuarteredConv2d
 from cnnbp.network import Network
 from cnnbp.plan import AS_WRITTEN, plan_for
 
@@ -15,6 +17,13 @@ def test_a_pool_right_behind_a_convolution_or_behind_its_relu_is_done_with_it():
     for layers in ((CONV, POOL), (CONV, RELU, POOL)):
         made = plan(*layers)
         assert (set(made.convolutions), made.late, made.elsewhere) == ({0}, {}, {len(layers) - 1})
+
+
+def test_a_first_convolution_is_done_in_quarters_where_it_fits_in_cache_and_any_other_as_usual():
+    many = Conv2d(filters=40, kernel=3, pad=1)
+    assert type(plan(many, POOL, M=4).convolutions[0]) is QuarteredConv2d
+    assert type(plan(many, POOL, M=64).convolutions[0]) is PooledConv2d
+    assert type(plan(ReLU(), many, POOL, M=4).convolutions[1]) is PooledConv2d
 
 
 def test_any_other_relu_before_a_pool_is_done_behind_it():

@@ -1,0 +1,81 @@
+"""A small first convolution and the 2×2 max pool behind it, done at once.
+
+A network's first convolution sees few channels, so a pool's passes over its output take longer than the products. Each
+of the four places of the pool's windows is therefore convolved apart. With the windows of x as columns, which may
+stand in any order,
+
+    z[q, p, h] = W cols[q, p, h]          (F, OW/2·M) for row h of the pool
+
+where q and p are 0 or 1 for the even or odd columns and rows of the output, and each pass of the pool goes over whole
+quarters of it. The columns stay until backward: there are fewer of them than numbers in the output.
+"""
+
+import numpy as np
+
+from cnnbp.arrays import Array, Shape
+from cnnbp.layers import pairs
+from cnnbp.layers.base import Context, Gradients, Params
+from cnnbp.layers.conv import Conv2d
+from cnnbp.layers.pairs import Winners
+from cnnbp.layers.products import channel_sums, multiply
+from cnnbp.layers.strips import pixels
+from cnnbp.layers.windows import padded
+
+_BYTES = 1 << 19  # of columns and output, which are made in one go: half of a small second-level cache
+
+
+def fits_in_cache(conv: Conv2d, input_shape: Shape, M: int) -> bool:
+    """Return whether a network's first convolution is done in quarters, where it may be done with its pool."""
+    (F, OH, OW), (kh, kw) = conv.output_shape(input_shape), conv.kernel
+    K = input_shape[0] * kh * kw
+    return K < F and 4 * (K + F) * OH * OW * M <= _BYTES
+
+
+class QuarteredConv2d:
+    """y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait."""
+
+    kernel = "quarters, pools"
+
+    def __init__(self, conv: Conv2d, input_shape: Shape, M: int) -> None:
+        F, OH, OW = conv.output_shape(input_shape)
+        self.conv, self.window = conv, conv.window(input_shape)
+        self.output_shape = F, OH // 2, OW // 2, M
+        self.columns_shape = 2, 2, OH // 2, input_shape[0], *conv.kernel, OW // 2, M
+        self.quarter = OH // 2, F, OW // 2 * M
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Winners]]:
+        """Return y, and the cache that backward needs."""
+        W, (F, OH, OW, M) = params["W"], self.output_shape
+        y, cols = ctx.empty(self.output_shape, np.result_type(W, x)), self._columns(x, ctx)
+        winners = Winners(ctx.empty((1, 2, *self.quarter), np.bool_), ctx.empty((1, 1, *self.quarter), np.bool_))
+        with ctx.arena.scratch():
+            z = ctx.empty((2, 1, 2, *self.quarter), y.dtype)
+            multiply(W.reshape(F, -1), cols, z.reshape(4, *self.quarter), ctx)
+            largest = ctx.empty((1, 1, *self.quarter), y.dtype)
+            pairs.maxima(z, largest, winners, ctx)
+            b = params["b"][:, None, None, None] if self.conv.bias else 0
+            np.add(largest.reshape(OH, F, OW, M).swapaxes(0, 1), b, out=y)
+        return y, (cols, winners)
+
+    def backward(self, params: Params, cache: tuple[Array, Winners], dy: Array, ctx: Context) -> tuple[None, Gradients]:
+        """Return None, as nobody reads the gradient of the images, and ∂L/∂θ."""
+        (cols, winners), (F, OH, OW, M), dW = cache, self.output_shape, ctx.accumulator("W", params["W"])
+        with ctx.arena.scratch():
+            largest = ctx.empty((1, 1, *self.quarter), dy.dtype)
+            np.copyto(largest.reshape(OH, F, OW, M), dy.swapaxes(0, 1))
+            dz = ctx.empty((2, 1, 2, *self.quarter), dy.dtype)
+            pairs.give_back(winners, largest, dz, ctx)
+            shares = ctx.empty((4, OH, F, cols.shape[2]), dy.dtype)
+            multiply(dz.reshape(4, *self.quarter), cols.swapaxes(2, 3), shares, ctx)
+            np.add.reduce(shares.reshape(4 * OH, *dW.shape), axis=0, out=dW)
+        return None, {"W": dW, "b": channel_sums(dy)} if self.conv.bias else {"W": dW}
+
+    def _columns(self, x: Array, ctx: Context) -> Array:
+        """Return the windows of x that each quarter sees in each row (4, OH/2, C·kH·kW, OW/2·M)."""
+        cols = ctx.empty(self.columns_shape, x.dtype)
+        with ctx.arena.scratch():
+            xp = np.ascontiguousarray(padded(x, self.window, ctx))
+            channel, row, pixel, number = xp.strides
+            strides = pixel, row, 2 * row, channel, row, pixel, 2 * pixel, number
+            pixels(cols)[...] = pixels(np.ndarray(cols.shape, x.dtype, xp, 0, strides))
+        return cols.reshape(4, len(cols[0, 0]), -1, self.quarter[2])

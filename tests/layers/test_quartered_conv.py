@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from cnnbp.layers import Context, Conv2d, MaxPool2d
+from cnnbp.layers.quartered_conv import QuarteredConv2d, fits_in_cache
+
+POOL = MaxPool2d(kernel=2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("channels", "size", "options"),
+    [
+        (1, (8, 6), {"kernel": 3, "pad": 1}),
+        (3, (8, 6), {"kernel": 3, "pad": "same"}),
+        (2, (6, 8), {"kernel": [5, 3], "pad": [0, 1]}),
+        (1, (4, 4), {"kernel": 1}),
+    ],
+)
+def test_whole_numbers_with_ties_give_the_same_bits_as_convolution_and_pool_one_after_the_other(
+    channels, size, options, bias, dtype
+):
+    rng, conv = np.random.default_rng(2), Conv2d(filters=4, bias=bias, **options)
+    x = rng.integers(-1, 2, (channels, *size, 7)).astype(dtype)
+    shapes = {name: spec.shape for name, spec in conv.parameters(x.shape[:-1]).items()}
+    params = {name: rng.integers(-2, 3, shape).astype(dtype) for name, shape in shapes.items()}
+    z, conv_cache = conv.forward(params, x, Context())
+    y, pool_cache = POOL.forward({}, z, Context())
+    dy = rng.integers(-3, 4, y.shape).astype(dtype)
+    _, gradients = conv.backward(params, conv_cache, POOL.backward({}, pool_cache, dy, Context())[0], Context())
+    quartered = QuarteredConv2d(conv, x.shape[:-1], x.shape[-1])
+    y_at_once, cache = quartered.forward(params, x, Context())
+    dx, gradients_at_once = quartered.backward(params, cache, dy, Context())
+    assert dx is None
+    np.testing.assert_equal((y_at_once, gradients_at_once), (y, gradients))
+
+
+def test_it_is_for_few_channels_and_images_that_fit_in_cache_together():
+    conv = Conv2d(filters=16, kernel=3, pad=1)
+    assert fits_in_cache(conv, (1, 8, 8), 64)
+    assert not fits_in_cache(conv, (1, 8, 8), 128)
+    assert not fits_in_cache(conv, (2, 8, 8), 8)  # more columns than filters
