@@ -66,6 +66,8 @@ class Division:
     @staticmethod
     def of(ranks: Ranks, leaves: int, images: int) -> "Division":
         """Ask every rank what it has."""
+        if ranks.size == 1:
+            return Division.known(ranks, (leaves,), (images,))
         table = ranks.gather(np.array([[leaves, images]]), [1] * ranks.size)
         return Division.known(ranks, *map(tuple, table.T.tolist()))
 
