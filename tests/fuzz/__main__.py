@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.fuzz.worker import LONGEST, Finding, Progress, content_of, target, work
 
 KINDS = ("images", "configs", "checkpoints")
-PATIENCE = 60.0  # seconds after which a file that is not worked on, but waited for, hangs
+PATIENCE = 60.0  # seconds for one file that is not worked on, but waited for; by looks, as a machine may sleep
 LARGEST = 1 << 30  # bytes for one process
 _LOOK = 0.2  # seconds between two looks at a worker
 
@@ -69,7 +69,9 @@ class _Worker:
         if self.process is None:
             return False
         if self.process.is_alive():
-            if not self.progress.since or time.monotonic() - self.progress.since < PATIENCE:
+            self._looks = self._looks + 1 if self.progress.case == self._case else 0
+            self._case = self.progress.case
+            if self._looks * _LOOK < PATIENCE:
                 return True
             self.process.kill()
             self._replace_hanging(f"more than {PATIENCE:g} seconds")
@@ -95,7 +97,8 @@ class _Worker:
             self._start()
 
     def _start(self) -> None:
-        self.progress = self.context.Value(Progress, -1, 0.0, lock=False)
+        self.progress = self.context.Value(Progress, -1, lock=False)
+        self._case, self._looks = -1, 0
         arguments = (*self.arguments, self.rest, self.folder, self.progress, self.queue)
         self.process = self.context.Process(target=work, args=arguments)
         self.process.start()

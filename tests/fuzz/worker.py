@@ -36,7 +36,6 @@ class Progress(ctypes.Structure):
 
     _fields_ = (
         ("case", ctypes.c_int64),
-        ("since", ctypes.c_double),
         ("done", ctypes.c_int64),
         ("accepted", ctypes.c_int64),
         ("slowest", ctypes.c_double),
@@ -65,7 +64,7 @@ def work(name: str, seed: int, cases: range, folder: str, progress: Any, finding
     with muted_pillow():
         for case in cases:
             path.write_bytes(content_of(name, seed, case, files))
-            progress.case, progress.since = case, time.monotonic()
+            progress.case = case
             signal.setitimer(signal.ITIMER_PROF, LONGEST)  # then SIGPROF ends the process, whatever it is in
             started = time.process_time()
             try:
