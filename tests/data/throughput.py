@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
+from cnnbp.arrays import Arena
 from cnnbp.data.batches import batches, epoch_order
 from cnnbp.data.decode import ImageFormat
 from cnnbp.data.folder import scan_folder
@@ -59,11 +60,12 @@ def cnnbp_epochs(root: Path) -> Iterator[float]:
     start = perf_counter()
     images = decode_split(scan_folder(root).splits["train"], ImageFormat(3, *SIZE), threads=WORKERS)
     assert images.in_memory
-    normalization = Normalization.uniform(3, 0.5, 0.25)
+    normalization, arena = Normalization.uniform(3, 0.5, 0.25), Arena()
     for epoch in range(2):
         order = epoch_order(len(images), 0, epoch)
         for batch in batches(images, order, BATCH, 16, normalization, np.float32, epoch=epoch, threads=WORKERS):
-            assert batch.micro_batches
+            for micro_batch in batch.micro_batches:  # what training leaves to the processes that share a step
+                assert micro_batch.prepared(arena).dtype == np.float32
         yield perf_counter() - start
         start = perf_counter()
 
