@@ -16,7 +16,7 @@ from cnnbp.errors import ConfigError
 from cnnbp.inspect.images import Images
 from cnnbp.inspect.memory import step_memory
 from cnnbp.layers.conv import Conv2d
-from cnnbp.layers.kernels import kernel_for
+from cnnbp.layers.kernels.choice import kernel_for
 from cnnbp.network import Network, Node
 from cnnbp.plan import plan_for
 

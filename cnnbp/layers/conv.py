@@ -10,9 +10,9 @@ from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params, Window
 from cnnbp.layers.initialisers import Initialiser
-from cnnbp.layers.kernels import Kernel, kernel_for
+from cnnbp.layers.kernels.choice import Kernel, kernel_for
+from cnnbp.layers.kernels.products import channel_sums
 from cnnbp.layers.operators import Operator
-from cnnbp.layers.products import channel_sums
 from cnnbp.layers.windows import Pad, Size, output_size, window_over
 
 

@@ -7,8 +7,8 @@ from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params
 from cnnbp.layers.initialisers import Initialiser
+from cnnbp.layers.kernels.products import multiply, multiply_transposed
 from cnnbp.layers.operators import Operator
-from cnnbp.layers.products import multiply, multiply_transposed
 
 
 class Dense(Layer):

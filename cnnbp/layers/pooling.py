@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.layers import pairs
 from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer, Window
 from cnnbp.layers.conv import require_feature_map
+from cnnbp.layers.kernels import pairs
 from cnnbp.layers.operators import Operator
 from cnnbp.layers.windows import Pad, Size, output_size, padded, places, unpadded, window_over
 

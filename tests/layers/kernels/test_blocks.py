@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnbp.layers import Window
-from cnnbp.layers.blocks import BLOCK_BYTES, blocks_of
+from cnnbp.layers.kernels.blocks import BLOCK_BYTES, blocks_of
 
 CASES = [  # phases, kernel, pad, H, W, channels, M
     (1, 3, 1, 32, 32, 32, 16),

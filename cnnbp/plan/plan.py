@@ -9,11 +9,11 @@ from numpy.typing import DTypeLike
 
 from cnnbp.layers.activations import ReLU
 from cnnbp.layers.conv import Conv2d
-from cnnbp.layers.pooled_conv import PooledConv2d, pools_at_once
 from cnnbp.layers.pooling import MaxPool2d
-from cnnbp.layers.quartered_conv import QuarteredConv2d, fits_in_cache
-from cnnbp.layers.strip_conv import StripConv2d, pools_in_strips, strips_of
 from cnnbp.network import INPUT, Network, Node
+from cnnbp.plan.pooled_conv import PooledConv2d, pools_at_once
+from cnnbp.plan.quartered_conv import QuarteredConv2d, fits_in_cache
+from cnnbp.plan.strip_conv import StripConv2d, pools_in_strips, strips_of
 
 Planned = PooledConv2d | QuarteredConv2d | StripConv2d
 

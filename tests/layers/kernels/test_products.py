@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnbp.layers import Context
-from cnnbp.layers.products import _tile, multiply, multiply_transposed
+from cnnbp.layers.kernels.products import _tile, multiply, multiply_transposed
 
 LIMIT = 10**6
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cnnbp.layers import Context, Window, columns, strips, winograd
+from cnnbp.layers import Context, Window
+from cnnbp.layers.kernels import columns, strips, winograd
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from math import prod
 from typing import NamedTuple
 
 from cnnbp.arrays import Array
-from cnnbp.layers import columns, rows
 from cnnbp.layers.base import Context, Window
+from cnnbp.layers.kernels import columns, rows
 
 
 class Kernel(NamedTuple):

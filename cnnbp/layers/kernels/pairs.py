@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.layers import phases
 from cnnbp.layers.base import Context, Window
-from cnnbp.layers.phases import Phases
+from cnnbp.layers.kernels import phases
+from cnnbp.layers.kernels.phases import Phases
 
 Apart = tuple[Array, Array]  # even and odd columns, or rows
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnbp.layers import Context, Conv2d, MaxPool2d
-from cnnbp.layers.pooled_conv import PooledConv2d, pools_at_once
+from cnnbp.plan.pooled_conv import PooledConv2d, pools_at_once
 
 POOL = MaxPool2d(kernel=2)
 

@@ -29,9 +29,9 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.layers.base import Context, Window
-from cnnbp.layers.blocks import Block, blocks_of
-from cnnbp.layers.phases import Phases
-from cnnbp.layers.products import multiply, multiply_transposed
+from cnnbp.layers.kernels.blocks import Block, blocks_of
+from cnnbp.layers.kernels.phases import Phases
+from cnnbp.layers.kernels.products import multiply, multiply_transposed
 from cnnbp.layers.windows import opposite
 
 FEW_CHANNELS = 8  # up to here dW comes from the windows of x, which are small then

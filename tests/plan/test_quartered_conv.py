@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnbp.layers import Context, Conv2d, MaxPool2d
-from cnnbp.layers.quartered_conv import QuarteredConv2d, fits_in_cache
+from cnnbp.plan.quartered_conv import QuarteredConv2d, fits_in_cache
 
 POOL = MaxPool2d(kernel=2)
 

@@ -11,7 +11,7 @@ from math import prod
 
 from cnnbp.arrays import Array
 from cnnbp.layers.base import Context, Window
-from cnnbp.layers.products import multiply
+from cnnbp.layers.kernels.products import multiply
 from cnnbp.layers.windows import col2im, im2col
 
 

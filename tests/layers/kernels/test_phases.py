@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cnnbp.layers import Context, phases
+from cnnbp.layers import Context
+from cnnbp.layers.kernels import phases
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cnnbp.layers import Context, strips
+from cnnbp.layers import Context
+from cnnbp.layers.kernels import strips
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -7,13 +7,13 @@ convolution's output only the maxima stay, and where they are.
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.layers import pairs, phases, rows
 from cnnbp.layers.base import Context, Gradients, Params
 from cnnbp.layers.conv import Conv2d
-from cnnbp.layers.kernels import ROWS, kernel_for
-from cnnbp.layers.pairs import Winners
+from cnnbp.layers.kernels import pairs, phases, rows
+from cnnbp.layers.kernels.choice import ROWS, kernel_for
+from cnnbp.layers.kernels.pairs import Winners
+from cnnbp.layers.kernels.products import channel_sums
 from cnnbp.layers.pooling import MaxPool2d
-from cnnbp.layers.products import channel_sums
 
 
 def pools_at_once(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, M: int) -> bool:

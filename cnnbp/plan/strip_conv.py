@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.layers import pairs, phases, strips, winograd
 from cnnbp.layers.base import Context, Gradients, Params
 from cnnbp.layers.conv import Conv2d
-from cnnbp.layers.pairs import Winners
+from cnnbp.layers.kernels import pairs, phases, strips, winograd
+from cnnbp.layers.kernels.pairs import Winners
+from cnnbp.layers.kernels.strips import Strips
 from cnnbp.layers.pooling import MaxPool2d
-from cnnbp.layers.strips import Strips
 
 _SEEN = 144  # channels times places of the kernel: with fewer, products save less than the sums around them take
 _NUMBERS = 576  # and so many with their images: of few images strips are many, and their pixels slow to copy

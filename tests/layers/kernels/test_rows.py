@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnbp.layers import Context, Window
-from cnnbp.layers.kernels import COLUMNS, ROWS
+from cnnbp.layers.kernels.choice import COLUMNS, ROWS
 
 
 @pytest.mark.parametrize(

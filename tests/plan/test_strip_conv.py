@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from cnnbp.layers import Context, Conv2d, MaxPool2d, strips
-from cnnbp.layers.strip_conv import StripConv2d, pools_in_strips, strips_of
+from cnnbp.layers import Context, Conv2d, MaxPool2d
+from cnnbp.layers.kernels import strips
+from cnnbp.plan.strip_conv import StripConv2d, pools_in_strips, strips_of
 
 POOL = MaxPool2d(kernel=2)
 CONV = Conv2d(filters=16, kernel=3, pad=1)

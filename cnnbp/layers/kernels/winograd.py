@@ -24,10 +24,10 @@ from functools import cache
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.layers import strips
 from cnnbp.layers.base import Context, Window
-from cnnbp.layers.products import multiply
-from cnnbp.layers.strips import Strips
+from cnnbp.layers.kernels import strips
+from cnnbp.layers.kernels.products import multiply
+from cnnbp.layers.kernels.strips import Strips
 from cnnbp.layers.windows import opposite
 
 KERNEL_ROWS = range(3, 8)  # of two, products save less than the sums before and behind them take

@@ -1,10 +1,10 @@
 import numpy as np
 
 from cnnbp.layers import BatchNorm, Conv2d, LeakyReLU, MaxPool2d, ReLU, Residual
-from cnnbp.layers.pooled_conv import PooledConv2d
-from cnnbp.layers.quartered_conv import QuarteredConv2d
 from cnnbp.network import Network
 from cnnbp.plan import AS_WRITTEN, plan_for
+from cnnbp.plan.pooled_conv import PooledConv2d
+from cnnbp.plan.quartered_conv import QuarteredConv2d
 
 CONV, RELU, POOL = Conv2d(filters=4, kernel=3, pad=1), ReLU(), MaxPool2d(kernel=2)
 
