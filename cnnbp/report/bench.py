@@ -34,12 +34,12 @@ def draw_bench(bench: Bench, console: Console) -> None:
 
 
 def _lines(bench: Bench) -> Iterator[tuple[str, str]]:
-    images, threads = _plural(bench.batch, "image"), _plural(bench.threads, "thread")
-    yield "batch", f"{images} ({bench.source}) in micro-batches of {bench.micro_batch}, {bench.dtype}, {threads}"
+    images, cores = _plural(bench.batch, "image"), _plural(bench.threads, "core")
+    yield "batch", f"{images} ({bench.source}) in micro-batches of {bench.micro_batch}, {bench.dtype}, {cores}"
     yield "step", f"{_time(bench.step_ms)}: {bench.images_per_second:,.0f} images/s"
     yield (
         "GEMM rate",
-        f"{bench.gemm_gflops:.0f} GFLOP/s on {threads}, of which a step reaches {bench.share_of_gemm_rate:.0%}",
+        f"{bench.gemm_gflops:.0f} GFLOP/s on {cores}, of which a step reaches {bench.share_of_gemm_rate:.0%}",
     )
     yield "memory", f"{format_bytes(bench.peak_memory_bytes)} at the peak of a step"
     if bench.against:

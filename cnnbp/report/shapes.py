@@ -71,8 +71,8 @@ def draw_totals(shapes: NetworkShapes, console: Console) -> None:
 
 
 def _step(step: StepMemory) -> str:
-    images, threads = _plural(step.batch, "image"), _plural(step.threads, "thread")
-    return f"{format_bytes(step.peak_bytes)} at its peak: {images} in micro-batches of {step.micro_batch}, {threads}"
+    images, cores = _plural(step.batch, "image"), _plural(step.threads, "core")
+    return f"{format_bytes(step.peak_bytes)} at its peak: {images} in micro-batches of {step.micro_batch}, {cores}"
 
 
 def _layer_row(layer: LayerShapes, shapes: NetworkShapes) -> Row:
