@@ -74,10 +74,10 @@ def opened_image(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     """
     try:
         with path.open("rb") as file:
-            _check_file(file, max_pixels)
+            file_size = _check_file(file, max_pixels)
             with Image.open(file, formats=_FORMATS) as image:
                 _check_size(image.size, max_pixels)
-                _check_contents(image, file)
+                _check_contents(image, file, file_size)
                 yield image
     except Exception as error:  # SyntaxError, struct.error, EOFError, OverflowError, … as the format has it
         raise UnreadableImage(path, _reason(error)) from error
@@ -93,13 +93,15 @@ def muted_pillow() -> Iterator[None]:
         yield
 
 
-def _check_file(file: BinaryIO, max_pixels: int) -> None:
+def _check_file(file: BinaryIO, max_pixels: int) -> int:
+    """Return the file's size."""
     size = os.fstat(file.fileno()).st_size
     if not size:
         raise DataError("the file is empty")
     if size > (largest := max(_LARGEST_FILE, _BYTES_PER_PIXEL * max_pixels)):
         allowed = f"data.max_pixels allows {largest / 1e6:.0f}"
         raise DataError(f"{size / 1e6:.0f} MB are too much for an image file; {allowed}")
+    return size
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -112,13 +114,13 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise DataError(f"{size[0]}×{size[1]} has a side of more than {_LONGEST_SIDE / 1e6:g} million pixels")
 
 
-def _check_contents(image: Image.Image, file: BinaryIO) -> None:
+def _check_contents(image: Image.Image, file: BinaryIO, file_size: int) -> None:
     """Look for what Pillow would decode to wrong pixels, or for hours; leaves the file where Pillow had it."""
     position = file.tell()
     if image.format == "PNG":
         check_png(file)
     elif image.format in ("JPEG", "MPO"):
-        check_jpeg(file)
+        check_jpeg(file, file_size, image.width * image.height)
     file.seek(position)
 
 
