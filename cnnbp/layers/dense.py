@@ -58,7 +58,7 @@ class Dense(Layer):
         multiply_transposed(dy, x, dW, ctx)
         gradients = {"W": dW}
         if self.bias:
-            gradients["b"] = dy.sum(axis=1)
+            gradients["b"] = np.add.reduce(dy, axis=1)
         if not ctx.wants_dx:
             return None, gradients
         dx = ctx.empty(x.shape, dy.dtype)  # (features, M)

@@ -77,29 +77,32 @@ def _convolutions(
     network: Network, M: int, in_strips: Mapping[int, int], pooled: Mapping[int, Node]
 ) -> dict[int, Planned]:
     """Return what does the convolutions' work; between two in as many strips the feature maps stay in them."""
-    givers = _givers(network, in_strips, {pool.index for pool in pooled.values()})
+    quartered = {index for index in pooled if index not in in_strips and _in_quarters(network.nodes[index], M)}
+    givers = _givers(network, in_strips, {pool.index for pool in pooled.values()}, quartered)
+    given = {source: in_strips[index] for index, source in givers.items()}
     made: dict[int, Planned] = {}
-    for node in network.nodes:
-        index, pools = node.index, node.index in pooled
-        if type(node.layer) is Conv2d and index in in_strips:
-            takes, gives = index in givers, index in givers.values()
-            shape, S = node.input_shapes[0], in_strips[index]
+    for index, node in enumerate(network.nodes):
+        shape, pools = node.input_shapes[0], index in pooled
+        if type(node.layer) is Conv2d and (S := in_strips.get(index)):
+            takes, gives = index in givers, index in given
             made[index] = StripConv2d(node.layer, shape, S, pools=pools, takes=takes, gives=gives)
+        elif type(node.layer) is Conv2d and index in quartered:
+            made[index] = QuarteredConv2d(node.layer, shape, M, given.get(index, 0))
         elif type(node.layer) is Conv2d and pools:
-            made[index] = _pooled(node, node.layer, M)
+            made[index] = PooledConv2d(node.layer)
     return made
 
 
-def _pooled(node: Node, conv: Conv2d, M: int) -> PooledConv2d | QuarteredConv2d:
-    if node.inputs == (INPUT,) and fits_in_cache(conv, node.input_shapes[0], M):
-        return QuarteredConv2d(conv, node.input_shapes[0], M)
-    return PooledConv2d(conv)
+def _in_quarters(node: Node, M: int) -> bool:
+    if type(node.layer) is not Conv2d or node.inputs != (INPUT,):
+        return False
+    return fits_in_cache(node.layer, node.input_shapes[0], M)
 
 
-def _givers(network: Network, in_strips: Mapping[int, int], pools: Set[int]) -> dict[int, int]:
-    """Return by convolution the one before it whose output it reads in strips."""
+def _givers(network: Network, in_strips: Mapping[int, int], pools: Set[int], quartered: Set[int]) -> dict[int, int]:
+    """Return by convolution the one before it whose output it reads in strips: one in quarters gives any number."""
     sources = {index: _convolution_before(network, network.nodes[index], pools) for index in in_strips}
-    return {index: source for index, source in sources.items() if in_strips.get(source) == in_strips[index]}
+    return {index: at for index, at in sources.items() if at in quartered or in_strips.get(at) == in_strips[index]}
 
 
 def _convolution_before(network: Network, node: Node, pools: Set[int]) -> int:

@@ -17,7 +17,7 @@ from cnnbp.layers.base import Context, Gradients, Params
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.kernels import pairs
 from cnnbp.layers.kernels.pairs import Winners
-from cnnbp.layers.kernels.products import channel_sums, multiply
+from cnnbp.layers.kernels.products import multiply
 from cnnbp.layers.kernels.strips import pixels
 from cnnbp.layers.windows import padded
 
@@ -32,43 +32,56 @@ def fits_in_cache(conv: Conv2d, input_shape: Shape, M: int) -> bool:
 
 
 class QuarteredConv2d:
-    """y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait."""
+    """y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait.
+
+    Where the next convolution reads strips, y is in strips (OH/2, OW/2/S, filters, S·M).
+    """
 
     kernel = "quarters, pools"
 
-    def __init__(self, conv: Conv2d, input_shape: Shape, M: int) -> None:
+    def __init__(self, conv: Conv2d, input_shape: Shape, M: int, gives: int = 0) -> None:
+        """`gives` says in how many strips y is; 0 for a feature map."""
         F, OH, OW = conv.output_shape(input_shape)
-        self.conv, self.window = conv, conv.window(input_shape)
-        self.output_shape = F, OH // 2, OW // 2, M
-        self.columns_shape = 2, 2, OH // 2, input_shape[0], *conv.kernel, OW // 2, M
-        self.quarter = OH // 2, F, OW // 2 * M
+        OH, OW = OH // 2, OW // 2
+        self.conv, self.window, self.gives = conv, conv.window(input_shape), gives
+        self.output_shape = (OH, OW // gives, F, gives * M) if gives else (F, OH, OW, M)
+        self.columns_shape = 2, 2, OH, input_shape[0], *conv.kernel, OW, M
+        self.quarter = OH, F, OW * M
+        self.rows_shape = OH, F, max(gives, 1), OW // max(gives, 1), M
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Winners]]:
         """Return y, and the cache that backward needs."""
-        W, (F, OH, OW, M) = params["W"], self.output_shape
-        y, cols = ctx.empty(self.output_shape, np.result_type(W, x)), self._columns(x, ctx)
+        W, cols = params["W"], self._columns(x, ctx)
+        y = ctx.empty(self.output_shape, np.result_type(W, x))
         winners = Winners(ctx.empty((1, 2, *self.quarter), np.bool_), ctx.empty((1, 1, *self.quarter), np.bool_))
         with ctx.arena.scratch():
             z = ctx.empty((2, 1, 2, *self.quarter), y.dtype)
-            multiply(W.reshape(F, -1), cols, z.reshape(4, *self.quarter), ctx)
+            multiply(W.reshape(len(W), -1), cols, z.reshape(4, *self.quarter), ctx)
             largest = ctx.empty((1, 1, *self.quarter), y.dtype)
             pairs.maxima(z, largest, winners, ctx)
             b = params["b"][:, None, None, None] if self.conv.bias else 0
-            np.add(largest.reshape(OH, F, OW, M).swapaxes(0, 1), b, out=y)
+            np.add(largest.reshape(self.rows_shape), b, out=ctx.arena.view(self._in_rows, y))
         return y, (cols, winners)
 
     def backward(self, params: Params, cache: tuple[Array, Winners], dy: Array, ctx: Context) -> tuple[None, Gradients]:
         """Return None, as nobody reads the gradient of the images, and ∂L/∂θ."""
-        (cols, winners), (F, OH, OW, M), dW = cache, self.output_shape, ctx.accumulator("W", params["W"])
+        (cols, winners), dW = cache, ctx.accumulator("W", params["W"])
         with ctx.arena.scratch():
             largest = ctx.empty((1, 1, *self.quarter), dy.dtype)
-            np.copyto(largest.reshape(OH, F, OW, M), dy.swapaxes(0, 1))
+            np.copyto(largest.reshape(self.rows_shape), self._in_rows(dy))
             dz = ctx.empty((2, 1, 2, *self.quarter), dy.dtype)
             pairs.give_back(winners, largest, dz, ctx)
-            shares = ctx.empty((4, OH, F, cols.shape[2]), dy.dtype)
+            shares = ctx.empty((4, self.quarter[0], len(dW), cols.shape[2]), dy.dtype)
             multiply(dz.reshape(4, *self.quarter), cols.swapaxes(2, 3), shares, ctx)
-            np.add.reduce(shares.reshape(4 * OH, *dW.shape), axis=0, out=dW)
-        return None, {"W": dW, "b": channel_sums(dy)} if self.conv.bias else {"W": dW}
+            np.add.reduce(shares.reshape(-1, *dW.shape), axis=0, out=dW)
+            return None, {"W": dW, "b": np.einsum("hfn->f", largest[0, 0])} if self.conv.bias else {"W": dW}
+
+    def _in_rows(self, y: Array) -> Array:
+        """View y as (OH/2, filters, S or 1, OW/2/S, M)."""
+        OH, F, S, w, M = self.rows_shape
+        if self.gives:
+            return y.reshape(OH, w, F, S, M).transpose(0, 2, 3, 1, 4)
+        return y.reshape(F, OH, S, w, M).swapaxes(0, 1)
 
     def _columns(self, x: Array, ctx: Context) -> Array:
         """Return the windows of x that each quarter sees in each row (4, OH/2, C·kH·kW, OW/2·M)."""

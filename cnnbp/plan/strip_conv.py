@@ -13,6 +13,7 @@ from cnnbp.layers.base import Context, Gradients, Params
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.kernels import pairs, phases, strips, winograd
 from cnnbp.layers.kernels.pairs import Winners
+from cnnbp.layers.kernels.products import channel_sums
 from cnnbp.layers.kernels.strips import Strips
 from cnnbp.layers.pooling import MaxPool2d
 
@@ -54,9 +55,15 @@ class StripConv2d:
         """Return y, and the cache that backward needs."""
         x = x if self.takes else strips.cut(x, self.S, ctx)
         y, winners = self._pooled(params["W"], x, ctx) if self.pools else (self._convolved(params["W"], x, ctx), None)
-        if self.conv.bias:
-            y.reshape(-1, y[0, 0].size)[...] += np.repeat(params["b"], y.shape[-1])
-        return y if self.gives else strips.join(y, self.S, ctx), (x, winners)
+        return self._handed_on(y, params.get("b"), ctx), (x, winners)
+
+    def _handed_on(self, y: Strips, b: Array | None, ctx: Context) -> Array:
+        """Return y + b as whoever comes next reads it."""
+        if not self.gives:
+            return strips.join(y, self.S, ctx) if b is None else strips.join_adding(y, b, self.S, ctx)
+        if b is not None:
+            y.reshape(-1, y[0, 0].size)[...] += np.repeat(b, y.shape[-1])
+        return y
 
     def _convolved(self, W: Array, x: Strips, ctx: Context) -> Strips:
         weights, y = winograd.at_points(W), ctx.empty((self.height, self.width, len(W), x.shape[3]), x.dtype)
@@ -65,17 +72,16 @@ class StripConv2d:
         return y
 
     def _pooled(self, W: Array, x: Strips, ctx: Context) -> tuple[Strips, Winners]:
-        weights, F, N, rows_at_once = winograd.at_points(W), len(W), x.shape[3], winograd.tile_rows(W.shape[2])
+        weights, F, N = winograd.at_points(W), len(W), x.shape[3]
         y = ctx.empty((self.height // 2, self.width // 2, F, N), x.dtype)
         winners = pairs.winners_of(_as_one_channel(y), ctx)
-        with ctx.arena.scratch():
-            tile = ctx.empty((rows_at_once, self.width, F, N), x.dtype)
-            for rows, seen in winograd.tiles(x, self.S, self.window, ctx):
-                z = tile[: rows.stop - rows.start]
+        for rows, seen in winograd.tiles(x, self.S, self.window, ctx):
+            with ctx.arena.scratch():
+                z = ctx.empty((rows.stop - rows.start, self.width, F, N), x.dtype)
                 winograd.convolve(weights, seen, z, ctx)
                 pooled = slice(rows.start // 2, rows.stop // 2)
                 here = Winners(winners.left[:, rows], winners.top[:, pooled])
-                pairs.maxima(phases.apart(_as_one_channel(z)), _as_one_channel(y[pooled]), here, ctx)
+                pairs.maxima(ctx.arena.view(_columns_apart, z), _as_one_channel(y[pooled]), here, ctx)
         return y, winners
 
     def backward(
@@ -85,16 +91,16 @@ class StripConv2d:
         x, winners = cache
         dx = ctx.empty(x.shape, dy.dtype) if ctx.wants_dx else None
         with ctx.arena.scratch():
-            dy = dy if self.gives else strips.cut(dy, self.S, ctx)
-            dz = dy if winners is None else self._unpooled(winners, dy, ctx)
+            dy_strips = dy if self.gives else strips.cut(dy, self.S, ctx)
+            dz = dy_strips if winners is None else self._unpooled(winners, dy_strips, ctx)
             gradients = {"W": winograd.gradients(params["W"], x, dz, self.S, self.window, dx, ctx)}
-            if self.conv.bias:
-                gradients["b"] = dy.reshape(-1, dy[0, 0].size).sum(axis=0).reshape(dy.shape[2:]).sum(axis=1)
+        if self.conv.bias:
+            gradients["b"] = strips.channel_sums(dy) if self.gives else channel_sums(dy)
         return dx if dx is None or self.takes else strips.join(dx, self.S, ctx), gradients
 
     def _unpooled(self, winners: Winners, dy: Strips, ctx: Context) -> Strips:
         dz = ctx.empty((self.height, self.width, *dy.shape[2:]), dy.dtype)
-        pairs.give_back(winners, _as_one_channel(dy), phases.apart(_as_one_channel(dz)), ctx)
+        pairs.give_back(winners, _as_one_channel(dy), ctx.arena.view(_columns_apart, dz), ctx)
         return dz
 
 
@@ -102,3 +108,9 @@ def _as_one_channel(x: Strips) -> Array:
     """View strips (H, w, C, N) as a feature map (1, H, w, C·N): a pool does not care what is a channel."""
     H, width, C, N = x.shape
     return x.reshape(1, H, width, C * N)
+
+
+def _columns_apart(x: Strips) -> tuple[Array, Array]:
+    """View the even and the odd columns of strips as feature maps with one channel."""
+    even, odd = phases.apart(_as_one_channel(x))
+    return even, odd

@@ -52,6 +52,16 @@ def test_between_two_convolutions_that_work_in_strips_the_feature_maps_stay_in_s
     assert [conv.pools for conv in made.values()] == [True, False, False]
 
 
+def test_a_first_convolution_in_quarters_gives_as_many_strips_as_the_next_one_reads():
+    wide, float32 = Conv2d(filters=16, kernel=3, pad=1), np.dtype(np.float32)
+    layers = [wide, POOL, RELU, wide]
+    first, second = plan_for(Network((1, 16, 16), layers), 8, float32).convolutions.values()
+    assert (type(first), first.gives, second.S, second.takes) == (QuarteredConv2d, 2, 2, True)
+    layers[2] = LeakyReLU()
+    first, second = plan_for(Network((1, 16, 16), layers), 8, float32).convolutions.values()
+    assert (type(first), first.gives, second.takes) == (QuarteredConv2d, 0, False)
+
+
 def test_what_somebody_else_reads_as_well_is_not_left_in_strips():
     wide = Conv2d(filters=16, kernel=3, pad=1)
     made = plan(wide, wide, Residual(layers=[wide])).convolutions

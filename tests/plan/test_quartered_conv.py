@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from cnnbp.layers import Context, Conv2d, MaxPool2d
+from cnnbp.layers.kernels import strips
 from cnnbp.plan.quartered_conv import QuarteredConv2d, fits_in_cache
 
 POOL = MaxPool2d(kernel=2)
@@ -34,6 +35,21 @@ def test_whole_numbers_with_ties_give_the_same_bits_as_convolution_and_pool_one_
     dx, gradients_at_once = quartered.backward(params, cache, dy, Context())
     assert dx is None
     np.testing.assert_equal((y_at_once, gradients_at_once), (y, gradients))
+
+
+def test_for_a_convolution_in_strips_it_writes_and_reads_strips():
+    rng, conv, ctx = np.random.default_rng(3), Conv2d(filters=4, kernel=3, pad=1), Context()
+    x, dy = rng.normal(size=(1, 4, 16, 7)), rng.normal(size=(4, 2, 8, 7))
+    params = {"W": rng.normal(size=(4, 1, 3, 3)), "b": rng.normal(size=4)}
+    whole, in_strips = (QuarteredConv2d(conv, (1, 4, 16), 7, gives=S) for S in (0, 2))
+    y, cache = whole.forward(params, x, ctx)
+    y_strips, strips_cache = in_strips.forward(params, x, ctx)
+    np.testing.assert_array_equal(y_strips, strips.cut(y, 2, ctx))
+    (_, wanted), (_, got) = (
+        whole.backward(params, cache, dy, ctx),
+        in_strips.backward(params, strips_cache, strips.cut(dy, 2, ctx), ctx),
+    )
+    np.testing.assert_equal(got, wanted)
 
 
 def test_it_is_for_few_channels_and_images_that_fit_in_cache_together():

@@ -40,6 +40,21 @@ def join(strips: Strips, S: int, ctx: Context) -> Array:
     return x
 
 
+def join_adding(strips: Strips, b: Array, S: int, ctx: Context) -> Array:
+    """Return S strips, with b (C,) added, as a feature map (C, H, W, M)."""
+    H, width, C, N = strips.shape
+    x = ctx.empty((C, H, S * width, N // S), strips.dtype)
+    in_order = strips.reshape(H, width, C, S, -1).transpose(2, 0, 3, 1, 4)
+    np.add(in_order, b[:, None, None, None, None], out=x.reshape(in_order.shape))
+    return x
+
+
+def channel_sums(strips: Strips) -> Array:
+    """Return the sum of each channel of strips (H, w, C, N): (C,)."""
+    rows = strips.reshape(-1, strips[0, 0].size)
+    return np.add.reduce(np.add.reduce(rows, axis=0).reshape(strips.shape[2:]), axis=1)
+
+
 def pixels(x: Array) -> Array:
     """View x (…, M) as its pixels (…): one item is copied faster than a run of M numbers."""
     return x.view(_pixel(x.shape[-1] * x.itemsize))[..., 0]

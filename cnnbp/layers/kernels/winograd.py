@@ -20,6 +20,7 @@ where a direct convolution is one. In float64, in which gradients are checked, n
 
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,26 +66,46 @@ def at_points(W: Array) -> Array:
     return (G @ W.transpose(2, 0, 3, 1).reshape(kh, -1)).reshape(len(G), 1, F, -1)
 
 
+class Tile(NamedTuple):
+    """Some rows of the output: what is the same for them in every step."""
+
+    rows: slice  # of the output
+    seen: slice  # the rows of the image that they see
+    B: Array  # (P, rows of the image): as padding is 0, without the columns for it
+
+
+@cache
+def _tiles(H: int, kernel_rows: int, top: int, bottom: int) -> tuple[Tile, ...]:
+    """Return the tiles of a convolution over images with H rows."""
+    height, made = top + H + bottom - (kernel_rows - 1), []
+    for row in range(0, height, tile_rows(kernel_rows)):
+        rows = slice(row, min(row + tile_rows(kernel_rows), height))
+        first, last = row - top, rows.stop - top + kernel_rows - 1
+        seen = slice(max(first, 0), min(last, H))
+        _, B, _ = matrices(rows.stop - row, kernel_rows)
+        made.append(Tile(rows, seen, B[:, seen.start - first : seen.stop - first]))
+    return tuple(made)
+
+
 def tiles(x: Strips, S: int, window: Window, ctx: Context) -> Iterator[tuple[slice, Array]]:
     """Yield some rows of the output and B x̄ for the rows of x that they see, with margins: (P, left + w + right, C, N).
 
     Where there are several strips, windows keep the width.
     """
     (H, w, C, N), (kh, _), ((top, bottom), (left, right)) = x.shape, window.kernel, window.pad
-    height, tile, M = top + H + bottom - (kh - 1), tile_rows(kh), N // S
+    width, M, image = left + w + right, N // S, x.reshape(H, w, C * N)
     with ctx.arena.scratch():
-        memory = ctx.empty((tile + kh - 1, left + w + right, C, N), x.dtype)
-        memory[:, :left, :, :M] = memory[:, left + w :, :, N - M :] = 0  # left of the first strip, right of the last
-        for row in range(0, height, tile):
-            rows = slice(row, min(row + tile, height))
-            seen = memory[: rows.stop - row + kh - 1]
-            start, end = max(row - top, 0), min(row - top + len(seen), H)
-            _, B, _ = matrices(rows.stop - row, kh)
-            values = seen.reshape(len(seen), -1, C * N)[:, left : left + w]
-            _combine(B[:, start - row + top : end - row + top], x[start:end].reshape(end - start, w, C * N), values)
-            seen[:, :left, :, M:] = seen[:, w : w + left, :, :-M]  # what a strip's neighbours hold
-            seen[:, left + w :, :, : N - M] = seen[:, left : left + right, :, M:]
-            yield rows, seen
+        height = top + H + bottom - (kh - 1)
+        memory = ctx.empty((min(tile_rows(kh), height) + kh, width, C, N), x.dtype)
+        memory[:, : left + right] = 0  # behind a row of the image, and before the next one
+        margined = memory.reshape(-1, C, N)[right:]
+        for rows, seen, B in _tiles(H, kh, top, bottom):
+            values = margined[: len(B) * width].reshape(len(B), width, C, N)
+            _combine(B, image[seen], values.reshape(len(B), width, -1)[:, left : left + w])
+            if S > 1:
+                values[:, :left, :, M:] = values[:, w : w + left, :, :-M]  # what a strip's neighbours hold
+                values[:, left + w :, :, : N - M] = values[:, left : left + right, :, M:]
+            yield rows, values
 
 
 def convolve(weights: Array, seen: Array, y: Strips, ctx: Context) -> None:
@@ -101,33 +122,58 @@ def gradients(W: Array, x: Strips, dy: Strips, S: int, window: Window, dx: Strip
     """Write ∂L/∂x to dx where it is wanted; return ∂L/∂W."""
     turned = W[:, :, ::-1, ::-1].swapaxes(0, 1)  # (C, F, kH, kW)
     (C, F, kh, kw), weights = turned.shape, at_points(turned)
-    dW = np.zeros((len(weights), kw, F, C), dy.dtype)
+    gradient = _gradient_by_pixel if kw * C <= dy.shape[3] else _gradient_at_once
+    dW = np.zeros((kh, kw * F * C), dy.dtype)
     for rows, seen in tiles(dy, S, opposite(window), ctx):
-        _add_weight_gradient(seen, x[rows], dW, ctx)
+        with ctx.arena.scratch():
+            share = gradient(seen, _turned_at_points(x[rows], len(seen), ctx), ctx)
+            dW += _back(kh, len(seen), len(share)) @ share
         if dx is not None:
             convolve(weights, seen, dx[rows], ctx)
-    _, _, G = matrices(tile_rows(kh), kh)
-    return (G.T @ dW.reshape(len(G), -1)).reshape(kh, kw, F, C)[::-1, ::-1].transpose(2, 3, 0, 1)
+    return dW.reshape(kh, kw, F, C)[::-1, ::-1].transpose(2, 3, 0, 1)
 
 
-def _add_weight_gradient(seen: Array, x: Strips, dW: Array, ctx: Context) -> None:
-    """Add (B d̄y) ∘ (A x) to dW (P, kW, F, C), for a tile x (rows, w, C, N)."""
-    (rows, w, C, N), (points, width, F, _), kw = x.shape, seen.shape, dW.shape[1]
-    with ctx.arena.scratch():
-        turned = ctx.empty((rows, w, N, C), x.dtype)
-        np.copyto(turned, x.swapaxes(2, 3))
-        values = ctx.empty((points, 1, w * N, C), x.dtype)
-        A, _, _ = matrices(rows, points - rows + 1)
-        _combine(A, turned.reshape(rows, w, N * C), values.reshape(points, w, N * C))
-        by_channel = ctx.empty((points, F, width, N), x.dtype)
-        strips.pixels(by_channel)[...] = strips.pixels(seen).swapaxes(1, 2)
-        size, channel, pixel, number = by_channel.strides
-        shifted = np.ndarray((points, kw, F, w * N), x.dtype, by_channel, 0, (size, pixel, channel, number))
-        share = ctx.empty((points, kw, F, C), dW.dtype)
-        for start in range(0, w * N, _SUMMANDS):
-            part = slice(start, start + _SUMMANDS)
-            multiply(shifted[..., part], values[:, :, part], share, ctx)
-            dW[:points] += share
+def _turned_at_points(x: Strips, points: int, ctx: Context) -> Array:
+    """Return A x for a tile x (rows, w, C, N), turned: (P, w, N, C)."""
+    rows, w, C, N = x.shape
+    values, turned = ctx.empty((points, w, N, C), x.dtype), ctx.empty((rows, w, N, C), x.dtype)
+    np.copyto(turned, x.swapaxes(2, 3))
+    A, _, _ = matrices(rows, points - rows + 1)
+    _combine(A, turned.reshape(rows, w, N * C), values.reshape(points, w, N * C))
+    return values
+
+
+def _gradient_by_pixel(seen: Array, x: Array, ctx: Context) -> Array:
+    """Return (B d̄y) ∘ (A x), apart for each pixel of a row (P·w, kW·F·C): no copies, but more results."""
+    (points, width, F, _), (_, w, _, C) = seen.shape, x.shape
+    share = ctx.empty((points, w, (width - w + 1) * F, C), x.dtype)
+    multiply(_windows(seen, w), x, share, ctx)
+    return share.reshape(points * w, -1)
+
+
+def _gradient_at_once(seen: Array, x: Array, ctx: Context) -> Array:
+    """Return (B d̄y) ∘ (A x) (P, kW·F·C)."""
+    (points, width, F, N), (_, w, _, C) = seen.shape, x.shape
+    by_channel = ctx.empty((points, F, width, N), x.dtype)
+    strips.pixels(by_channel)[...] = strips.pixels(seen).swapaxes(1, 2)
+    size, channel, pixel, number = by_channel.strides
+    shape = points, width - w + 1, F, w * N
+    shifted = np.ndarray(shape, x.dtype, by_channel, 0, (size, pixel, channel, number))
+    values = x.reshape(points, 1, w * N, C)
+    share, more = (ctx.empty((*shape[:3], C), x.dtype) for _ in range(2))
+    for start in range(0, w * N, _SUMMANDS):
+        part = slice(start, start + _SUMMANDS)
+        multiply(shifted[..., part], values[:, :, part], more if start else share, ctx)
+        if start:
+            share += more
+    return share.reshape(points, -1)
+
+
+@cache
+def _back(kernel_rows: int, points: int, sums: int) -> Array:
+    """Return Gᵀ for so many points, for each of which there are as many sums to be added: (kernel_rows, sums)."""
+    _, _, G = matrices(tile_rows(kernel_rows), kernel_rows)
+    return np.repeat(G[:points], sums // points, axis=0).T
 
 
 def _combine(matrix: Array, x: Array, out: Array) -> None:
