@@ -41,7 +41,7 @@ class PooledConv2d:
         with ctx.arena.scratch():
             z = ctx.empty((2, F, OH, OW // 2, M), y.dtype)
             rows.correlate(W, phases.split(x, ctx), window, z, ctx)
-            pairs.maxima(z, y, winners, ctx)
+            pairs.maxima(z, y, winners, z[1])
         if self.conv.bias:
             y += params["b"][:, None, None, None]
         return y, (x, winners)
@@ -54,7 +54,7 @@ class PooledConv2d:
         dx = ctx.empty(x.shape, dy.dtype) if ctx.wants_dx else None
         with ctx.arena.scratch():
             dz = ctx.empty((2, *winners.left.shape), dy.dtype)
-            pairs.give_back(winners, dy, dz, ctx)
+            pairs.give_back(winners, dy, dz, dz[1])
             halves = None if dx is None else ctx.empty((2, *x.shape[:2], x.shape[2] // 2, x.shape[3]), dy.dtype)
             gradients = {"W": rows.gradients(params["W"], phases.split(x, ctx), dz, window, halves, ctx)}
             if dx is not None and halves is not None:

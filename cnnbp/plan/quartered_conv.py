@@ -58,7 +58,7 @@ class QuarteredConv2d:
             z = ctx.empty((2, 1, 2, *self.quarter), y.dtype)
             multiply(W.reshape(len(W), -1), cols, z.reshape(4, *self.quarter), ctx)
             largest = ctx.empty((1, 1, *self.quarter), y.dtype)
-            pairs.maxima(z, largest, winners, ctx)
+            pairs.maxima(z, largest, winners, z[1])
             b = params["b"][:, None, None, None] if self.conv.bias else 0
             np.add(largest.reshape(self.rows_shape), b, out=ctx.arena.view(self._in_rows, y))
         return y, (cols, winners)
@@ -70,7 +70,7 @@ class QuarteredConv2d:
             largest = ctx.empty((1, 1, *self.quarter), dy.dtype)
             np.copyto(largest.reshape(self.rows_shape), self._in_rows(dy))
             dz = ctx.empty((2, 1, 2, *self.quarter), dy.dtype)
-            pairs.give_back(winners, largest, dz, ctx)
+            pairs.give_back(winners, largest, dz, dz[1])
             shares = ctx.empty((4, self.quarter[0], len(dW), cols.shape[2]), dy.dtype)
             multiply(dz.reshape(4, *self.quarter), cols.swapaxes(2, 3), shares, ctx)
             np.add.reduce(shares.reshape(-1, *dW.shape), axis=0, out=dW)
@@ -88,7 +88,11 @@ class QuarteredConv2d:
         cols = ctx.empty(self.columns_shape, x.dtype)
         with ctx.arena.scratch():
             xp = np.ascontiguousarray(padded(x, self.window, ctx))
-            channel, row, pixel, number = xp.strides
-            strides = pixel, row, 2 * row, channel, row, pixel, 2 * pixel, number
-            pixels(cols)[...] = pixels(np.ndarray(cols.shape, x.dtype, xp, 0, strides))
+            ctx.arena.view(pixels, cols)[...] = ctx.arena.view(self._windows, xp)
         return cols.reshape(4, len(cols[0, 0]), -1, self.quarter[2])
+
+    def _windows(self, xp: Array) -> Array:
+        """View the pixels that each quarter sees in each row."""
+        channel, row, pixel, number = xp.strides
+        strides = pixel, row, 2 * row, channel, row, pixel, 2 * pixel, number
+        return pixels(np.ndarray(self.columns_shape, xp.dtype, xp, 0, strides))

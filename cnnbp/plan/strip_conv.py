@@ -81,7 +81,8 @@ class StripConv2d:
                 winograd.convolve(weights, seen, z, ctx)
                 pooled = slice(rows.start // 2, rows.stop // 2)
                 here = Winners(winners.left[:, rows], winners.top[:, pooled])
-                pairs.maxima(ctx.arena.view(_columns_apart, z), _as_one_channel(y[pooled]), here, ctx)
+                even, odd = ctx.arena.view(_columns_apart, z)
+                pairs.maxima((even, odd), _as_one_channel(y[pooled]), here, odd)
         return y, winners
 
     def backward(
@@ -100,7 +101,8 @@ class StripConv2d:
 
     def _unpooled(self, winners: Winners, dy: Strips, ctx: Context) -> Strips:
         dz = ctx.empty((self.height, self.width, *dy.shape[2:]), dy.dtype)
-        pairs.give_back(winners, _as_one_channel(dy), ctx.arena.view(_columns_apart, dz), ctx)
+        even, odd = ctx.arena.view(_columns_apart, dz)
+        pairs.give_back(winners, _as_one_channel(dy), (even, odd), odd)
         return dz
 
 

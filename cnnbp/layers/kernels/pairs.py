@@ -33,35 +33,41 @@ def winners_of(y: Array, ctx: Context) -> Winners:
     return Winners(ctx.empty((C, 2 * OH, OW, M), np.bool_), ctx.empty(y.shape, np.bool_))
 
 
-def maxima(z: Phases | Apart, y: Array, winners: Winners, ctx: Context) -> None:
-    """Write the maximum of each window of z (2, C, 2·OH, OW, M) to y (C, OH, OW, M), and where it is."""
+def maxima(z: Phases | Apart, y: Array, winners: Winners, larger: Array) -> None:
+    """Write the maximum of each window of z (2, C, 2·OH, OW, M) to y (C, OH, OW, M), and where it is.
+
+    `larger` (C, 2·OH, OW, M) is memory for the maximum of each row of a window: z's odd columns, if z may be lost.
+    """
     even, odd = z
-    with ctx.arena.scratch():
-        larger = np.maximum(even, odd, out=ctx.empty(even.shape, even.dtype))
-        np.equal(even, larger, out=winners.left)
-        top, bottom = ctx.arena.view(_rows_apart, larger)
-        np.maximum(top, bottom, out=y)
-        np.equal(top, y, out=winners.top)
+    np.maximum(even, odd, out=larger)
+    np.equal(even, larger, out=winners.left)
+    top, bottom = larger[:, 0::2], larger[:, 1::2]
+    np.maximum(top, bottom, out=y)
+    np.equal(top, y, out=winners.top)
 
 
-def give_back(winners: Winners, dy: Array, dz: Phases | Apart, ctx: Context) -> None:
-    """Write each window's dy to where its maximum is in dz, 0 elsewhere."""
+def give_back(winners: Winners, dy: Array, dz: Phases | Apart, rows: Array) -> None:
+    """Write each window's dy to where its maximum is in dz, 0 elsewhere.
+
+    `rows` (C, 2·OH, OW, M) is memory for what each row of a window gets: dz's odd columns will do.
+    """
     even, odd = dz
-    with ctx.arena.scratch():
-        rows = ctx.empty(winners.left.shape, dy.dtype)
-        top, bottom = ctx.arena.view(_rows_apart, rows)
-        np.multiply(dy, winners.top, out=top)
-        np.subtract(dy, top, out=bottom)
-        np.multiply(rows, winners.left, out=even)
-        np.subtract(rows, even, out=odd)
+    top, bottom = rows[:, 0::2], rows[:, 1::2]
+    np.multiply(dy, winners.top, out=top)
+    np.subtract(dy, top, out=bottom)
+    np.multiply(rows, winners.left, out=even)
+    np.subtract(rows, even, out=odd)
 
 
 def pool(x: Array, y: Array, ctx: Context) -> Winners:
     """Write the maximum of each window of x (C, H, W, M) to y (C, ⌊H/2⌋, ⌊W/2⌋, M)."""
     winners = winners_of(y, ctx)
     with ctx.arena.scratch():
-        z = ctx.arena.view(_columns_apart, x) if x.size <= _SMALL else phases.split(_tiled(x), ctx)
-        maxima(z, y, winners, ctx)
+        if x.size <= _SMALL:
+            maxima(ctx.arena.view(_columns_apart, x), y, winners, ctx.empty(winners.left.shape, x.dtype))
+        else:
+            z = phases.split(_tiled(x), ctx)
+            maxima(z, y, winners, z[1])
     return winners
 
 
@@ -69,13 +75,13 @@ def unpool(winners: Winners, dy: Array, dx: Array, ctx: Context) -> None:
     """Write each window's dy to where its maximum is in dx (C, H, W, M), 0 elsewhere."""
     if dx.shape[1] % 2 or dx.shape[2] % 2:
         dx.fill(0)
-    if dx.size <= _SMALL:
-        give_back(winners, dy, ctx.arena.view(_columns_apart, dx), ctx)
-        return
     with ctx.arena.scratch():
-        dz = ctx.empty((2, *winners.left.shape), dy.dtype)
-        give_back(winners, dy, dz, ctx)
-        phases.merge(dz, _tiled(dx))
+        if dx.size <= _SMALL:
+            give_back(winners, dy, ctx.arena.view(_columns_apart, dx), ctx.empty(winners.left.shape, dy.dtype))
+        else:
+            dz = ctx.empty((2, *winners.left.shape), dy.dtype)
+            give_back(winners, dy, dz, dz[1])
+            phases.merge(dz, _tiled(dx))
 
 
 def _tiled(x: Array) -> Array:
@@ -86,7 +92,3 @@ def _tiled(x: Array) -> Array:
 def _columns_apart(x: Array) -> Apart:
     even, odd = phases.apart(_tiled(x))
     return even, odd
-
-
-def _rows_apart(x: Array) -> Apart:
-    return x[:, 0::2], x[:, 1::2]

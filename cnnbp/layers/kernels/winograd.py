@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, Window
 from cnnbp.layers.kernels import strips
 from cnnbp.layers.kernels.products import multiply
@@ -67,24 +67,41 @@ def at_points(W: Array) -> Array:
 
 
 class Tile(NamedTuple):
-    """Some rows of the output: what is the same for them in every step."""
+    """Some rows of the output."""
 
     rows: slice  # of the output
     seen: slice  # the rows of the image that they see
     B: Array  # (P, rows of the image): as padding is 0, without the columns for it
 
 
-@cache
-def _tiles(H: int, kernel_rows: int, top: int, bottom: int) -> tuple[Tile, ...]:
-    """Return the tiles of a convolution over images with H rows."""
-    height, made = top + H + bottom - (kernel_rows - 1), []
-    for row in range(0, height, tile_rows(kernel_rows)):
-        rows = slice(row, min(row + tile_rows(kernel_rows), height))
-        first, last = row - top, rows.stop - top + kernel_rows - 1
-        seen = slice(max(first, 0), min(last, H))
-        _, B, _ = matrices(rows.stop - row, kernel_rows)
-        made.append(Tile(rows, seen, B[:, seen.start - first : seen.stop - first]))
-    return tuple(made)
+class _Tiling:
+    """All tiles of a convolution: what is the same in every step."""
+
+    def __init__(self, x_shape: Shape, kernel_rows: int, pad: tuple[tuple[int, int], tuple[int, int]]) -> None:
+        (H, self.w, C, N), ((top, bottom), (self.left, self.right)) = x_shape, pad
+        height, most = top + H + bottom - (kernel_rows - 1), tile_rows(kernel_rows)
+        self.shape = min(most, height) + kernel_rows, self.left + self.w + self.right, C, N  # a row more than points
+        self.tiles = []
+        for row in range(0, height, most):
+            rows = slice(row, min(row + most, height))
+            first, last = row - top, rows.stop - top + kernel_rows - 1
+            seen = slice(max(first, 0), min(last, H))
+            _, B, _ = matrices(rows.stop - row, kernel_rows)
+            self.tiles.append(Tile(rows, seen, B[:, seen.start - first : seen.stop - first]))
+
+    def margins(self, memory: Array) -> Array:
+        """View what lies between the rows of memory of the given shape: right of a row and left of the next."""
+        return memory[:, : self.left + self.right]
+
+    def values(self, memory: Array) -> list[tuple[Array, Array]]:
+        """View it as B x̄ of each tile: with its margins (P, left + w + right, C, N), and without (w, P, C·N)."""
+        _, width, C, N = self.shape
+        rows = memory.reshape(-1, C, N)[self.right : self.right - width].reshape(-1, width, C, N)
+        within = rows.reshape(-1, width, C * N)[:, self.left : self.left + self.w].swapaxes(0, 1)
+        return [(rows[: len(B)], within[:, : len(B)]) for _, _, B in self.tiles]
+
+
+_tiling = cache(_Tiling)
 
 
 def tiles(x: Strips, S: int, window: Window, ctx: Context) -> Iterator[tuple[slice, Array]]:
@@ -92,20 +109,23 @@ def tiles(x: Strips, S: int, window: Window, ctx: Context) -> Iterator[tuple[sli
 
     Where there are several strips, windows keep the width.
     """
-    (H, w, C, N), (kh, _), ((top, bottom), (left, right)) = x.shape, window.kernel, window.pad
-    width, M, image = left + w + right, N // S, x.reshape(H, w, C * N)
+    tiling, M = _tiling(x.shape, window.kernel[0], window.pad), x.shape[3] // S
+    w, left, right = tiling.w, tiling.left, tiling.right
     with ctx.arena.scratch():
-        height = top + H + bottom - (kh - 1)
-        memory = ctx.empty((min(tile_rows(kh), height) + kh, width, C, N), x.dtype)
-        memory[:, : left + right] = 0  # behind a row of the image, and before the next one
-        margined = memory.reshape(-1, C, N)[right:]
-        for rows, seen, B in _tiles(H, kh, top, bottom):
-            values = margined[: len(B) * width].reshape(len(B), width, C, N)
-            _combine(B, image[seen], values.reshape(len(B), width, -1)[:, left : left + w])
+        memory, image = ctx.empty(tiling.shape, x.dtype), ctx.arena.view(_by_column, x)
+        ctx.arena.view(tiling.margins, memory).fill(0)
+        for (rows, seen, B), (values, within) in zip(tiling.tiles, ctx.arena.view(tiling.values, memory), strict=True):
+            np.matmul(B, image[:, seen], out=within)
             if S > 1:
                 values[:, :left, :, M:] = values[:, w : w + left, :, :-M]  # what a strip's neighbours hold
-                values[:, left + w :, :, : N - M] = values[:, left : left + right, :, M:]
+                values[:, left + w :, :, :-M] = values[:, left : left + right, :, M:]
             yield rows, values
+
+
+def _by_column(x: Strips) -> Array:
+    """View strips (H, w, C, N) as (w, H, C·N)."""
+    H, w, C, N = x.shape
+    return x.reshape(H, w, C * N).swapaxes(0, 1)
 
 
 def convolve(weights: Array, seen: Array, y: Strips, ctx: Context) -> None:
@@ -136,10 +156,11 @@ def gradients(W: Array, x: Strips, dy: Strips, S: int, window: Window, dx: Strip
 def _turned_at_points(x: Strips, points: int, ctx: Context) -> Array:
     """Return A x for a tile x (rows, w, C, N), turned: (P, w, N, C)."""
     rows, w, C, N = x.shape
-    values, turned = ctx.empty((points, w, N, C), x.dtype), ctx.empty((rows, w, N, C), x.dtype)
-    np.copyto(turned, x.swapaxes(2, 3))
-    A, _, _ = matrices(rows, points - rows + 1)
-    _combine(A, turned.reshape(rows, w, N * C), values.reshape(points, w, N * C))
+    values, (A, _, _) = ctx.empty((points, w, N, C), x.dtype), matrices(rows, points - rows + 1)
+    with ctx.arena.scratch():
+        turned = ctx.empty((rows, w, N, C), x.dtype)
+        np.copyto(turned, x.swapaxes(2, 3))
+        _combine(A, turned.reshape(rows, w, N * C), values.reshape(points, w, N * C))
     return values
 
 
