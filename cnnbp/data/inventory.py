@@ -110,16 +110,29 @@ class _Look:
 
     def at_all(self, threads: int) -> Iterator[int]:
         """Decode every file; yields how many are done."""
+        done = 0
         with closing(in_chunks(self._at, len(self.split.files), threads)) as chunks:
-            yield from chunks
+            for chunk, found in chunks:
+                for index, one in zip(chunk, found, strict=True):
+                    self._keep(index, one)
+                yield (done := done + len(chunk))
 
-    def _at(self, chunk: range) -> None:
+    def _at(self, chunk: range) -> list["tuple[Portrait, int] | str"]:
+        """Return a portrait and a digest for each image, or why there is none."""
+        found: list[tuple[Portrait, int] | str] = []
         for index in chunk:
             try:
-                portrait, self.all_digests[index] = portray(self.split.files[index], self.max_pixels)
-                self.all_portraits[index] = self._kinds.setdefault(portrait, portrait)
+                found.append(portray(self.split.files[index], self.max_pixels))
             except UnreadableImage as error:
-                self.reasons[index] = error.reason
+                found.append(error.reason)
+        return found
+
+    def _keep(self, index: int, found: "tuple[Portrait, int] | str") -> None:
+        if isinstance(found, str):
+            self.reasons[index] = found
+        else:
+            portrait, self.all_digests[index] = found
+            self.all_portraits[index] = self._kinds.setdefault(portrait, portrait)
 
     @property
     def portraits(self) -> list[Portrait]:

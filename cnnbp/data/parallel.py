@@ -1,17 +1,24 @@
-"""Work on background threads, in order and never too far ahead. Pillow lets go of the interpreter while it decodes."""
+"""Work on many images: beside the training on background threads, never too far ahead; before it on all cores."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from multiprocessing.connection import Connection, Pipe, wait
 from time import perf_counter
-from typing import TypeVar
+from traceback import format_exc
+from typing import Any, TypeVar
+
+from cnnbp.engine.fork import CAN_FORK, end, fork
+from cnnbp.errors import DataError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AHEAD = 2  # results that wait beyond one for each thread
-_CHUNK = 32  # items per task: what a thread does between two steps of the progress bar
-_SLOW = 0.5e-3  # seconds: an image whose decoding takes longer is worth a thread
+_CHUNK = 32  # items per task: what is done between two steps of the progress bar
+_SLOW = 0.2e-3  # seconds: images whose decoding takes longer are worth more cores
 
 
 def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
@@ -29,22 +36,88 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], threads
         pool.shutdown(cancel_futures=True)
 
 
-def in_chunks(run: Callable[[range], None], total: int, threads: int) -> Generator[int, None, None]:
-    """Call `run` with chunks of range(total), the first one first, and yield how many items are done.
+def in_chunks(
+    function: Callable[[range], Result], total: int, threads: int, *, processes: bool = CAN_FORK
+) -> Generator[tuple[range, Result], None, None]:
+    """Yield chunks of range(total) and what the function makes of them: the first one first, then as they are done.
 
-    Threads join in where the first chunk was slow: small images are mostly Python, which threads only hold up.
+    Processes, or threads where there can be none or `processes` says no, join in where the first chunk was slow: of
+    small images most of the work is to read them. What the function writes elsewhere is lost unless memory is shared.
+    Raises DataError for a process that is no more.
     """
     chunks = [range(start, min(start + _CHUNK, total)) for start in range(0, total, _CHUNK)]
     if not chunks:
         return
     clock = perf_counter()
-    run(chunks[0])
-    worth_a_thread = perf_counter() - clock > _SLOW * len(chunks[0])
-    yield chunks[0].stop
-    with ThreadPoolExecutor(threads) as pool:
+    yield chunks[0], function(chunks[0])
+    if threads == 1 or len(chunks) == 1 or perf_counter() - clock < _SLOW * len(chunks[0]):
+        yield from ((chunk, function(chunk)) for chunk in chunks[1:])
+    elif processes and (crew := _Crew.of(function, chunks[1:], threads)):
+        with closing(crew):
+            yield from crew.results()
+    else:
+        yield from zip(chunks[1:], map_ahead(function, chunks[1:], threads), strict=True)
+
+
+class _Crew:
+    """Processes that share some chunks among themselves."""
+
+    def __init__(self) -> None:
+        self._processes: list[int] = []
+        self._pipes: list[Connection] = []
+
+    @classmethod
+    def of(cls, function: Callable[[range], object], chunks: Sequence[range], size: int) -> "_Crew | None":
+        """Start as many as wanted; None where the system does not give them."""
+        crew = cls()
         try:
-            for chunk, _ in zip(chunks[1:], (pool.map if worth_a_thread else map)(run, chunks[1:]), strict=True):
-                yield chunk.stop
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+            for place in range(min(size, len(chunks))):
+                crew._start(partial(_send_all, function, chunks[place::size]))
+        except OSError:
+            crew.close()
+            return None
+        return crew
+
+    def _start(self, work: Callable[[Connection], None]) -> None:
+        mine, other = Pipe(duplex=False)
+        self._pipes.append(mine)
+        with other:
+            self._processes.append(fork(partial(work, other), other.fileno()))
+
+    def results(self) -> Iterator[tuple[range, Any]]:
+        """Yield each chunk and its result as they come. Raises what a process raised."""
+        busy = list(self._pipes)
+        try:
+            while busy:
+                for pipe in wait(busy):
+                    assert isinstance(pipe, Connection)
+                    answer = pipe.recv()
+                    if isinstance(answer, BaseException):
+                        raise answer
+                    if answer is None:
+                        busy.remove(pipe)
+                    else:
+                        yield answer
+        except EOFError as error:
+            raise DataError(
+                "one of the processes that read the images has been ended, perhaps for lack of memory; "
+                "fewer --threads need less of it"
+            ) from error
+
+    def close(self) -> None:
+        """End the processes."""
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            end(process)
+
+
+def _send_all(function: Callable[[range], object], chunks: Sequence[range], pipe: Connection) -> None:
+    """Send each chunk with its result, and None at the end; or what went wrong."""
+    try:
+        for chunk in chunks:
+            pipe.send((chunk, function(chunk)))
+        pipe.send(None)
+    except Exception as error:
+        error.add_note(format_exc())
+        pipe.send(error)

@@ -17,6 +17,7 @@ from cnnbp.data.duplicates import Digests, digest
 from cnnbp.data.folder import Files, Split
 from cnnbp.data.opening import UnreadableImage, muted_pillow
 from cnnbp.data.parallel import in_chunks
+from cnnbp.engine.fork import CAN_FORK, shared_zeros
 from cnnbp.engine.ranks import ALONE, Ranks, gather_texts, run_of, runs
 from cnnbp.errors import DataError
 
@@ -100,18 +101,21 @@ def decode_split(
     cache_bytes: int = DEFAULT_CACHE,
     ranks: Ranks = ALONE,
 ) -> ImageSet:
-    """Decode every image of a split on `threads` threads; `progress` is told, on the calling one, how many are done.
+    """Decode every image of a split on `threads` cores; `progress` is told how many are done.
 
     Each rank decodes its run of the files, and all know of all. Raises DataError that lists all bad files and their
     reasons; with `skip_bad` they are left out and in `bad`.
     """
     decoding, mine = _Decoding(split, image_format, cache_bytes), run_of(len(split.files), ranks)
 
-    def run(chunk: range) -> None:
-        decoding.run(mine[chunk.start : chunk.stop])
+    def look(chunk: range) -> _Finding:
+        return decoding.look(mine[chunk.start : chunk.stop])
 
-    with muted_pillow(), closing(in_chunks(run, len(mine), threads)) as chunks:
-        for done in chunks:
+    with muted_pillow(), closing(in_chunks(look, len(mine), threads, processes=CAN_FORK and ranks is ALONE)) as chunks:
+        done = 0
+        for chunk, finding in chunks:
+            decoding.keep(mine[chunk.start : chunk.stop], finding)
+            done += len(chunk)
             if progress:
                 progress(min(done * ranks.size, len(split.files)))  # as if the others were as far
     decoding.gather(ranks)
@@ -120,32 +124,50 @@ def decode_split(
     return decoding.result()
 
 
+@dataclass(frozen=True)
+class _Finding:
+    """What decoding some files has found, besides their pixels: 0 is the digest of a bad one."""
+
+    digests: Digests
+    reasons: dict[int, str]
+    notes: list[str]
+
+
 class _Decoding:
-    """Arrays that several threads fill, each at places of its own."""
+    """What is known of a split's images. Several processes may fill in the pixels, each at its own places."""
 
     def __init__(self, split: Split, image_format: ImageFormat, cache_bytes: int) -> None:
         self.split = split
         self.image_format = image_format
         cached = min(len(split.files), cache_bytes // prod(image_format.shape))
-        self.pixels = np.empty((cached, *image_format.shape), np.uint8)
+        self.pixels = shared_zeros((cached, *image_format.shape))
         self.digests = np.zeros(len(split.files), np.uint64)
         self.held = np.zeros(cached, np.bool_)
         self.bad: dict[int, str] = {}  # the reasons
         self.notes: list[str] = []
 
-    def run(self, chunk: range) -> None:
+    def look(self, chunk: range) -> _Finding:
         """Decode some files."""
-        for index in chunk:
+        finding = _Finding(np.zeros(len(chunk), np.uint64), {}, [])
+        for place, index in enumerate(chunk):
             try:
                 decoded = read_image(self.split.files[index], self.image_format)
             except UnreadableImage as error:
-                self.bad[index] = error.reason
+                finding.reasons[index] = error.reason
                 continue
-            self.notes.extend(decoded.notes)
-            self.digests[index] = digest(decoded.pixels)
+            finding.notes.extend(decoded.notes)
+            finding.digests[place] = digest(decoded.pixels)
             if index < len(self.pixels):
                 self.pixels[index] = decoded.pixels
-                self.held[index] = True
+        return finding
+
+    def keep(self, chunk: range, finding: _Finding) -> None:
+        """Remember what was found."""
+        self.digests[chunk.start : chunk.stop] = finding.digests
+        self.bad |= finding.reasons
+        self.notes += finding.notes
+        cached = range(chunk.start, min(chunk.stop, len(self.held)))
+        self.held[cached.start : cached.stop] = [index not in finding.reasons for index in cached]
 
     def gather(self, ranks: Ranks) -> None:
         """Put together what all ranks have found out; the pixels stay where they are."""

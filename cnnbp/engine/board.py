@@ -1,6 +1,5 @@
 """Memory that several processes of one machine see: parameters, images and gradients."""
 
-import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnbp.engine.batch import MicroBatch
+from cnnbp.engine.fork import shared_zeros
 from cnnbp.parameters import Parameters
 
 _LINE = 64  # bytes of a cache line: what two processes write never shares one
@@ -19,7 +19,7 @@ class Board:
     def __init__(self, like: Parameters, batch: Sequence[MicroBatch], gradients: int) -> None:
         """Raises OSError where the system has not so much memory to give."""
         row, images = _whole_lines(like.vector.nbytes), _bytes_of(batch)
-        memory = np.frombuffer(mmap.mmap(-1, (1 + gradients) * row + images), np.uint8)
+        memory = shared_zeros(((1 + gradients) * row + images,))
         rows = memory[: (1 + gradients) * row].reshape(-1, row)[:, : like.vector.nbytes].view(like.vector.dtype)
         self.params, *self.gradients = (Parameters(like.layout, vector) for vector in rows)
         self._images = memory[(1 + gradients) * row :]

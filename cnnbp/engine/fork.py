@@ -1,16 +1,30 @@
-"""Processes that are copies of this one."""
+"""Processes that are copies of this one, and memory that they see in common."""
 
+import mmap
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from math import prod
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 CAN_FORK = sys.platform == "linux"  # elsewhere the system's own libraries do not bear it
 
 _STDIN, _STDOUT, _STDERR = range(3)
+
+
+def shared_zeros(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return memory that this process and those that it forks afterwards see in common.
+
+    Raises OSError where the system has not so much to give.
+    """
+    size = prod(shape)
+    return np.frombuffer(mmap.mmap(-1, size) if size else b"", np.uint8).reshape(shape)
 
 
 def fork(work: Callable[[], None], descriptor: int) -> int:
