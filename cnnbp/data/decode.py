@@ -55,7 +55,7 @@ class Decoded:
 
 
 def read_image(path: Path, image_format: ImageFormat) -> Decoded:
-    """Decode one file; on several threads at once, call this inside one `muted_pillow`.
+    """Decode one file; where several are decoded at once, call this inside one `muted_pillow`.
 
     Raises UnreadableImage, a DataError with the path and the reason.
     """
