@@ -1,12 +1,13 @@
 """The engine: however a batch is cut and on however many threads, the gradient is the same."""
 
 from itertools import accumulate, pairwise
+from threading import Barrier
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Arena, Array
 from cnnbp.engine import Engine, MicroBatch
 from cnnbp.layers.residual import LayerSpecs
 from cnnbp.losses import CrossEntropy
@@ -77,3 +78,17 @@ def test_inference_uses_the_running_statistics_and_no_dropout(images: tuple[Arra
         whole = engine.infer(params, state, cut(*images, [20]))
         pieces = engine.infer(params, state, cut(*images, [3, 17]))
     np.testing.assert_allclose(pieces.logits, whole.logits, rtol=1e-12)
+
+
+def test_threads_prepare_their_images_side_by_side() -> None:
+    both = Barrier(2)
+
+    def prepare(x: Array, arena: Arena) -> Array:
+        both.wait(30)  # breaks where one waits for the other to be done
+        return x
+
+    network = Network((2, 6, 5), LAYERS)
+    x = np.random.default_rng(0).normal(size=(2, 6, 5, 4)).astype(np.float32)
+    batch = [MicroBatch(x, np.zeros(4, np.intp), prepare)] * 2
+    with Engine(network, CrossEntropy(), threads=2, processes=False) as engine:
+        assert np.isfinite(engine.step(network.initial_parameters(0), network.initial_state(), batch).loss)

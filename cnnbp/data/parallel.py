@@ -7,10 +7,9 @@ from contextlib import closing
 from functools import partial
 from multiprocessing.connection import Connection, Pipe, wait
 from time import perf_counter
-from traceback import format_exc
 from typing import Any, TypeVar
 
-from cnnbp.engine.fork import CAN_FORK, end, fork
+from cnnbp.engine.fork import CAN_FORK, end, fork, portable
 from cnnbp.errors import DataError
 
 Item = TypeVar("Item")
@@ -119,5 +118,4 @@ def _send_all(function: Callable[[range], object], chunks: Sequence[range], pipe
             pipe.send((chunk, function(chunk)))
         pipe.send(None)
     except Exception as error:
-        error.add_note(format_exc())
-        pipe.send(error)
+        pipe.send(portable(error))

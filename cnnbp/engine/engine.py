@@ -46,13 +46,15 @@ class Engine:
         self._resources = ExitStack()
         self._worker = _ThreadedWorker(network, loss, seed, ranks, self.threads)
         self._team: Team | None = None
-        self._forks = processes and self.threads > 1 and ranks is ALONE
+        self._may_fork = processes and self.threads > 1 and ranks is ALONE
+        self._forks = False  # until it is entered: somebody must end what it starts
 
     def __enter__(self) -> Self:
         self._resources.enter_context(one_blas_thread())
-        self._resources.callback(np.setbufsize, np.setbufsize(BUFFER))
         self._resources.callback(self._worker.close)
         self._resources.callback(self._dismiss)
+        self._forks = self._may_fork
+        self._resources.callback(setattr, self, "_forks", False)
         return self
 
     def __exit__(
@@ -79,14 +81,17 @@ class Engine:
         self, work: Callable[..., Result], params: Parameters, state: Tensors, batch: Sequence[MicroBatch], *key: int
     ) -> Result:
         """Do a batch's work, a method of Worker, with the team or without."""
-        if team := self._team_for(params, batch):
-            try:
+        before = np.setbufsize(BUFFER)
+        try:
+            if team := self._team_for(params, batch):
                 return team.do(work, params, state, batch, *key)
-            except BaseException:
-                self._dismiss()
-                raise
-        division = Division.of(self.ranks, len(batch), sum(len(images.labels) for images in batch))
-        return work(self._worker, params, state, batch, division, *key)
+            division = Division.of(self.ranks, len(batch), sum(len(images.labels) for images in batch))
+            return work(self._worker, params, state, batch, division, *key)
+        except BaseException:
+            self._dismiss()
+            raise
+        finally:
+            np.setbufsize(before)
 
     def _team_for(self, params: Parameters, batch: Sequence[MicroBatch]) -> "Team | None":
         """Return the team, formed where it is needed; None where the batch is not for one."""

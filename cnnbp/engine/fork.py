@@ -2,13 +2,16 @@
 
 import mmap
 import os
+import pickle
 import signal
 import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from math import prod
 from pathlib import Path
+from traceback import format_exception
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +56,22 @@ def end(process: int) -> None:
         os.waitpid(process, 0)
 
 
+def portable(error: Exception) -> Exception:
+    """Return an exception that another process can read: itself, or what it says, and where it was raised as a note."""
+    told = "".join(format_exception(error))
+    try:
+        pickle.dumps(copy(error))  # both make it anew from its arguments, which not every exception can be
+    except Exception:
+        return RuntimeError(told)
+    error.add_note(told)
+    return error
+
+
 def _begin_anew(descriptor: int, work: Callable[[], None]) -> None:
     """Do the work as a process of its own. Nothing of what the other one wanted to do at its end happens here."""
     try:
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (_STDIN, _STDOUT):
+        for stream in {_STDIN, _STDOUT} - {descriptor}:
             os.dup2(nowhere, stream)
         for entry in Path("/proc/self/fd").iterdir():
             if int(entry.name) not in (_STDIN, _STDOUT, _STDERR, descriptor):

@@ -1,7 +1,5 @@
 """One micro-batch on its way through the whole network and back, segment by segment."""
 
-from functools import cached_property
-
 import numpy as np
 
 from cnnbp.arrays import Arena, Array
@@ -32,10 +30,17 @@ class Pass:
     ) -> None:
         self.network, self.loss, self.params, self.state = network, loss, params, state
         self.images, self.stream, self.memory = images, stream, memory
+        self._tape: Tape | None = None  # no cached_property, as its lock would be one for all passes (Python 3.11)
+        self._gradient: Parameters | None = None
 
-    @cached_property
+    @property
     def tape(self) -> Tape:
-        """Made in the thread that comes first; one that is done with its images takes these."""
+        """Made by who comes first; one that is done with its images takes these."""
+        if self._tape is None:
+            self._tape = self._begun()
+        return self._tape
+
+    def _begun(self) -> Tape:
         if tape := self.memory.take_tape():
             tape.begin(self.params, self.state, self.images.prepared(tape.arena), self.stream)
             return tape
@@ -50,10 +55,12 @@ class Pass:
             unpacked=unpacked_multiplications(),
         )
 
-    @cached_property
+    @property
     def gradient(self) -> Parameters:
         """∂L/∂θ of these images; made when backward begins."""
-        return self.memory.take_gradient(self.params)
+        if self._gradient is None:
+            self._gradient = self.memory.take_gradient(self.params)
+        return self._gradient
 
     @OVERFLOWING
     def forward(self, segment: Segment, agreed: Array | None, meeting: Node) -> Array:
@@ -89,6 +96,6 @@ class Pass:
             return self.tape.gradient_statistics(segment[0], self.gradient)
         self.tape.backward(segment, self.gradient)
         self.memory.return_tape(self.tape)
-        del self.tape  # what did not come from the arena goes now, not at the end of the step
+        self._tape = None  # what did not come from the arena goes now, not at the end of the step
         total.add(self.stream[2], self.gradient)
         return np.empty(0)

@@ -5,12 +5,12 @@ a board that all of them see; what else they have to tell each other goes throug
 and runs the same step. A member holds nothing that the leader has not, so a team may be given up at any time.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, Pipe
-from traceback import format_exc
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.engine.batch import MicroBatch
 from cnnbp.engine.board import Board, Posted
-from cnnbp.engine.fork import end, fork
+from cnnbp.engine.fork import end, fork, portable
 from cnnbp.engine.memory import Memory
 from cnnbp.engine.ranks import Alone, Combine, runs
 from cnnbp.engine.tree import Division
@@ -89,14 +89,15 @@ class Team:
 
     def __init__(self, leader: Worker, size: int, params: Parameters, batch: Sequence[MicroBatch]) -> None:
         """Form a team of `size` around a worker. Raises OSError where the system gives no memory or no process."""
-        self._size, each = size, _most_gradients(batch)
+        self._size, each = size, _most_gradients(batch, size)
         self._board = Board(params, batch, (size - 1) * each)
+        self._leader = os.getpid()
         self._members: list[int] = []
         self._pipes: list[Connection] = []
         try:
             for rank in range(1, size):
                 self._enlist(leader, rank, Memory(self._board.gradients[(rank - 1) * each : rank * each]))
-        except OSError:
+        except BaseException:
             self.close()
             raise
         self._worker = _rank_like(leader, TeamRanks(0, self._pipes, self._board), leader.memory)
@@ -110,7 +111,7 @@ class Team:
 
     def suits(self, params: Parameters, batch: Sequence[MicroBatch]) -> bool:
         """Tell whether there is room for a batch."""
-        return self._board.has_room(params, batch, (self._size - 1) * _most_gradients(batch))
+        return self._board.has_room(params, batch, (self._size - 1) * _most_gradients(batch, self._size))
 
     def do(
         self, work: Callable[..., Result], params: Parameters, state: Tensors, batch: Sequence[MicroBatch], *key: int
@@ -127,7 +128,7 @@ class Team:
         try:
             for pipe, count in zip(self._pipes, leaves[1:], strict=False):
                 pipe.send(Task(work, state, list(islice(posted, count)), key, leaves, images))
-            division = Division.known(self._worker.ranks, leaves, images)
+            division = Division(self._worker.ranks, leaves, images)
             return work(self._worker, params, state, parts[0], division, *key)
         except (EOFError, ConnectionError) as error:
             raise CnnbpError(
@@ -136,10 +137,10 @@ class Team:
             ) from error
 
     def close(self) -> None:
-        """End the members."""
+        """End the members; in a copy of the leader that somebody else has forked, only let go of them."""
         for pipe in self._pipes:
             pipe.close()
-        for process in self._members:
+        for process in self._members if os.getpid() == self._leader else ():
             end(process)
 
 
@@ -157,14 +158,16 @@ def _serve(worker: Worker, leader: Connection) -> None:
         except EOFError:
             return
         batch = [ranks.board.read(posted) for posted in task.batch]
-        division = Division.known(ranks, task.leaves, task.images)
+        division = Division(ranks, task.leaves, task.images)
         try:
             task.work(worker, ranks.board.params, task.state, batch, division, *task.key)
         except Exception as error:
-            error.add_note(format_exc())
-            leader.send(error)
+            leader.send(portable(error))
 
 
-def _most_gradients(batch: Sequence[MicroBatch]) -> int:
-    """Return how many gradients a member holds at most: two sums on each level of their tree, a new one, a lent one."""
-    return 2 * (len(batch).bit_length() + 1)
+def _most_gradients(batch: Sequence[MicroBatch], size: int) -> int:
+    """Return how many gradients a member of a team holds at most.
+
+    Two sums on each level of their tree, a new one and a lent one; with batch norm all micro-batches have one at once.
+    """
+    return 2 * (len(batch).bit_length() + 1) + -(-len(batch) // size)

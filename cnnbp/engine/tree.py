@@ -6,7 +6,7 @@ are (level − 1, 2·place) and (level − 1, 2·place + 1); one without a neigh
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from threading import Lock
 from typing import TypeVar
@@ -67,42 +67,36 @@ class Division:
     def of(ranks: Ranks, leaves: int, images: int) -> "Division":
         """Ask every rank what it has."""
         if ranks.size == 1:
-            return Division.known(ranks, (leaves,), (images,))
+            return Division(ranks, (leaves,), (images,))
         table = ranks.gather(np.array([[leaves, images]]), [1] * ranks.size)
-        return Division.known(ranks, *map(tuple, table.T.tolist()))
+        return Division(ranks, *map(tuple, table.T.tolist()))
 
-    @staticmethod
-    def known(ranks: Ranks, leaves: tuple[int, ...], images: tuple[int, ...]) -> "Division":
-        """Return the division into as many micro-batches, and images, for each rank."""
-        return _division(ranks, leaves, images)
-
-    @cached_property
+    @property
     def count(self) -> int:
         """The micro-batches of the batch."""
         return sum(self.leaves)
 
-    @cached_property
+    @property
     def size(self) -> int:
         """The images of the batch, M."""
         return sum(self.images)
 
-    @cached_property
+    @property
     def first(self) -> int:
         """Which of the batch's micro-batches this rank's first one is."""
         return sum(self.leaves[: self.ranks.rank])
 
-    @cached_property
+    @property
     def nodes(self) -> list[list[Node]]:
         """The nodes that each rank can sum up on its own."""
-        edges = pairwise(accumulate(self.leaves, initial=0))
-        return [largest_nodes(start, end, self.count) for start, end in edges]
+        return _nodes_of(self.leaves)
 
     @property
     def mine(self) -> list[Node]:
         """The nodes that this rank sums up."""
         return self.nodes[self.ranks.rank]
 
-    @cached_property
+    @property
     def counts(self) -> list[int]:
         """How many nodes each rank sums up."""
         return [len(nodes) for nodes in self.nodes]
@@ -119,7 +113,11 @@ class Division:
         return self.total(list(self.ranks.gather(sums, self.counts)), add)
 
 
-_division = lru_cache(maxsize=8)(Division)  # nearly all steps are divided alike
+@lru_cache(maxsize=8)
+def _nodes_of(leaves: tuple[int, ...]) -> list[list[Node]]:
+    """Return the nodes of each rank's run of leaves; nearly all steps are divided alike."""
+    edges = pairwise(accumulate(leaves, initial=0))
+    return [largest_nodes(start, end, sum(leaves)) for start, end in edges]
 
 
 class GradientSum:

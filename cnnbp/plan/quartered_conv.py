@@ -12,13 +12,12 @@ quarters of it. The columns stay until backward: there are fewer of them than nu
 
 import numpy as np
 
-from cnnbp.arrays import Array, Shape
+from cnnbp.arrays import Array, Shape, pixels
 from cnnbp.layers.base import Context, Gradients, Params
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.kernels import pairs
 from cnnbp.layers.kernels.pairs import Winners
 from cnnbp.layers.kernels.products import multiply
-from cnnbp.layers.kernels.strips import pixels
 from cnnbp.layers.windows import padded
 
 _BYTES = 1 << 19  # of columns and output, which are made in one go: half of a small second-level cache

@@ -1,7 +1,9 @@
 """A team of processes: the same bits as one process, whatever the batches, and nothing left of it afterwards."""
 
+import gc
 import os
 import signal
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,9 @@ from cnnbp.network import Network
 from tests.test_engine import LAYERS, cut
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="processes are not forked here")
+
+
+HERE = os.getpid()
 
 
 def images_of(sizes, dtype=np.float32, seed=5):
@@ -43,10 +48,10 @@ def bytes_of_steps(batches, **options):
 
 
 def test_batches_of_any_size_and_type_one_after_the_other():
-    sizes = [[4, 4, 4], [4] * 9, [3, 1], [5], [2] * 17, [6, 6, 6, 6]]
+    sizes = [[4, 4, 4], [4] * 9, [3, 1], [5], [2] * 64, [6, 6, 6, 6]]
     batches = [*map(images_of, sizes), images_of([4, 4, 4], np.float64)]
     alone = bytes_of_steps(batches, threads=1)
-    assert bytes_of_steps(batches, threads=4) == alone
+    assert bytes_of_steps(batches, threads=2) == bytes_of_steps(batches, threads=4) == alone
     assert bytes_of_steps(batches, threads=4, processes=False) == alone
 
 
@@ -89,6 +94,48 @@ def test_what_a_process_raises_is_raised_here_and_the_engine_goes_on(place):
         assert children() == before, "it may be anywhere in the step"
         np.negative(batch[place].images, out=batch[place].images)
         np.testing.assert_array_equal(engine.step(params, state, batch).losses, expected)
+
+
+class Strange(Exception):
+    """Cannot be made again from its arguments."""
+
+    def __init__(self, what, where):
+        super().__init__(f"{what} at {where}")
+
+
+class Picky(ReLU):
+    """Takes no images at all in a process of its own."""
+
+    def forward(self, params, x, ctx):
+        if os.getpid() != HERE:
+            raise Strange("odd", 3)
+        return super().forward(params, x, ctx)
+
+
+def test_an_exception_that_cannot_travel_is_told_in_words():
+    network = Network((2, 6, 5), [Picky(), *LAYERS[5:]])
+    with (
+        Engine(network, CrossEntropy(), threads=2) as engine,
+        pytest.raises(RuntimeError, match=r"(?s)in forward.*Strange: odd at 3"),
+    ):
+        engine.step(network.initial_parameters(0), network.initial_state(), images_of([2] * 4))
+
+
+def test_an_engine_that_nobody_has_entered_starts_no_process_and_a_closed_one_gives_its_memory_back():
+    before, buffer = children(), np.getbufsize()
+    engine = Engine(Network((2, 6, 5), LAYERS), CrossEntropy(), threads=2)
+    params, state = engine.network.initial_parameters(0), engine.network.initial_state()
+    engine.step(params, state, images_of([2] * 4))
+    assert children() == before
+    with engine:
+        engine.step(params, state, images_of([2] * 4))
+        team = weakref.ref(engine._team)
+        board = weakref.ref(engine._team._board)
+    assert engine.step(params, state, images_of([2] * 4)).losses.shape == (8,)
+    gc.collect()
+    assert (team(), board()) == (None, None)
+    assert children() == before
+    assert np.getbufsize() == buffer
 
 
 def test_a_process_that_is_killed_is_an_error_that_says_so():

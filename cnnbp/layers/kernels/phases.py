@@ -6,11 +6,7 @@ a row. A `Phases` array is (P, C, H, W/P, M): with P = 1 the feature map (C, H, 
 and its odd columns.
 """
 
-from functools import cache
-
-import numpy as np
-
-from cnnbp.arrays import Array
+from cnnbp.arrays import Array, pixels
 from cnnbp.layers.base import Context
 
 Phases = Array
@@ -26,20 +22,10 @@ def split(x: Array, ctx: Context) -> Phases:
     """Copy the two phases of x (C, H, W, M), W even."""
     view = apart(x)
     phases = ctx.empty(view.shape, x.dtype)
-    _pixels(phases)[...] = _pixels(view)
+    pixels(phases)[...] = pixels(view)
     return phases
 
 
 def merge(phases: Phases, x: Array) -> None:
     """Copy two phases to x (C, H, W, M)."""
-    _pixels(apart(x))[...] = _pixels(phases)
-
-
-def _pixels(x: Array) -> Array:
-    """View x (…, M) as its pixels (…): one item is copied faster than a run of M numbers."""
-    return x.view(_pixel(x.shape[-1] * x.itemsize))[..., 0]
-
-
-@cache
-def _pixel(size: int) -> "np.dtype[np.void]":
-    return np.dtype((np.void, size))
+    pixels(apart(x))[...] = pixels(phases)

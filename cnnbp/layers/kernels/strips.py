@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Array, pixels
 from cnnbp.layers.base import Context
 
 Strips = Array
@@ -55,11 +55,6 @@ def channel_sums(strips: Strips) -> Array:
     return np.add.reduce(np.add.reduce(rows, axis=0).reshape(strips.shape[2:]), axis=1)
 
 
-def pixels(x: Array) -> Array:
-    """View x (…, M) as its pixels (…): one item is copied faster than a run of M numbers."""
-    return x.view(_pixel(x.shape[-1] * x.itemsize))[..., 0]
-
-
 def _pixels_of(strips: Strips, M: int) -> Array:
     """View strips as pixels (H, W/S, C, S)."""
     return pixels(strips.reshape(*strips.shape[:3], -1, M))
@@ -69,8 +64,3 @@ def _pixels_in_strips(x: Array, width: int) -> Array:
     """View x (C, H, W, M) as pixels in the order of its strips (H, width, C, S)."""
     C, H, W, _ = x.shape
     return pixels(x).reshape(C, H, W // width, width).transpose(1, 3, 0, 2)
-
-
-@cache
-def _pixel(size: int) -> "np.dtype[np.void]":
-    return np.dtype((np.void, size))

@@ -24,9 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnbp.arrays import Array, Shape
+from cnnbp.arrays import Array, Shape, pixels
 from cnnbp.layers.base import Context, Window
-from cnnbp.layers.kernels import strips
 from cnnbp.layers.kernels.products import multiply
 from cnnbp.layers.kernels.strips import Strips
 from cnnbp.layers.windows import opposite
@@ -176,7 +175,7 @@ def _gradient_at_once(seen: Array, x: Array, ctx: Context) -> Array:
     """Return (B d̄y) ∘ (A x) (P, kW·F·C)."""
     (points, width, F, N), (_, w, _, C) = seen.shape, x.shape
     by_channel = ctx.empty((points, F, width, N), x.dtype)
-    strips.pixels(by_channel)[...] = strips.pixels(seen).swapaxes(1, 2)
+    pixels(by_channel)[...] = pixels(seen).swapaxes(1, 2)
     size, channel, pixel, number = by_channel.strides
     shape = points, width - w + 1, F, w * N
     shifted = np.ndarray(shape, x.dtype, by_channel, 0, (size, pixel, channel, number))
