@@ -3,13 +3,12 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from functools import partial
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, wait
 from time import perf_counter
 from typing import Any, TypeVar
 
-from cnnbp.engine.fork import CAN_FORK, end, fork, portable
+from cnnbp.engine.fork import CAN_FORK, Child, ended_if_not_all, fork, portable
 from cnnbp.errors import DataError
 
 Item = TypeVar("Item")
@@ -48,67 +47,50 @@ def in_chunks(
     if not chunks:
         return
     clock = perf_counter()
-    yield chunks[0], function(chunks[0])
-    if threads == 1 or len(chunks) == 1 or perf_counter() - clock < _SLOW * len(chunks[0]):
+    first = function(chunks[0])
+    quick = perf_counter() - clock < _SLOW * len(chunks[0])
+    yield chunks[0], first
+    if quick or threads == 1 or len(chunks) == 1:
         yield from ((chunk, function(chunk)) for chunk in chunks[1:])
-    elif processes and (crew := _Crew.of(function, chunks[1:], threads)):
-        with closing(crew):
-            yield from crew.results()
+    elif processes and (children := _forked(function, chunks[1:], threads)):
+        yield from _results(children)
     else:
         yield from zip(chunks[1:], map_ahead(function, chunks[1:], threads), strict=True)
 
 
-class _Crew:
-    """Processes that share some chunks among themselves."""
-
-    def __init__(self) -> None:
-        self._processes: list[int] = []
-        self._pipes: list[Connection] = []
-
-    @classmethod
-    def of(cls, function: Callable[[range], object], chunks: Sequence[range], size: int) -> "_Crew | None":
-        """Start as many as wanted; None where the system does not give them."""
-        crew = cls()
-        try:
+def _forked(function: Callable[[range], object], chunks: Sequence[range], size: int) -> list[Child]:
+    """Let as many processes share the chunks; none where the system does not give them."""
+    try:
+        with ended_if_not_all() as children:
             for place in range(min(size, len(chunks))):
-                crew._start(partial(_send_all, function, chunks[place::size]))
-        except OSError:
-            crew.close()
-            return None
-        return crew
+                children.append(fork(partial(_send_all, function, chunks[place::size])))
+    except OSError:
+        return []
+    return children
 
-    def _start(self, work: Callable[[Connection], None]) -> None:
-        mine, other = Pipe(duplex=False)
-        self._pipes.append(mine)
-        with other:
-            self._processes.append(fork(partial(work, other), other.fileno()))
 
-    def results(self) -> Iterator[tuple[range, Any]]:
-        """Yield each chunk and its result as they come. Raises what a process raised."""
-        busy = list(self._pipes)
-        try:
-            while busy:
-                for pipe in wait(busy):
-                    assert isinstance(pipe, Connection)
-                    answer = pipe.recv()
-                    if isinstance(answer, BaseException):
-                        raise answer
-                    if answer is None:
-                        busy.remove(pipe)
-                    else:
-                        yield answer
-        except EOFError as error:
-            raise DataError(
-                "one of the processes that read the images has been ended, perhaps for lack of memory; "
-                "fewer --threads need less of it"
-            ) from error
-
-    def close(self) -> None:
-        """End the processes."""
-        for pipe in self._pipes:
-            pipe.close()
-        for process in self._processes:
-            end(process)
+def _results(children: Sequence[Child]) -> Iterator[tuple[range, Any]]:
+    """Yield each chunk and its result as they come. Raises what a process raised."""
+    busy = [child.pipe for child in children]
+    try:
+        while busy:
+            for pipe in wait(busy):
+                assert isinstance(pipe, Connection)
+                answer = pipe.recv()
+                if isinstance(answer, BaseException):
+                    raise answer
+                if answer is None:
+                    busy.remove(pipe)
+                else:
+                    yield answer
+    except EOFError as error:
+        raise DataError(
+            "one of the processes that read the images has been ended, perhaps for lack of memory; "
+            "fewer --threads need less of it"
+        ) from error
+    finally:
+        for child in children:
+            child.end()
 
 
 def _send_all(function: Callable[[range], object], chunks: Sequence[range], pipe: Connection) -> None:

@@ -6,15 +6,20 @@ import pickle
 import signal
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from copy import copy
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from traceback import format_exception
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 CAN_FORK = sys.platform == "linux"  # elsewhere the system's own libraries do not bear it
 
@@ -30,30 +35,59 @@ def shared_zeros(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.frombuffer(mmap.mmap(-1, size) if size else b"", np.uint8).reshape(shape)
 
 
-def fork(work: Callable[[], None], descriptor: int) -> int:
-    """Start a process that does the work and ends; return its id. Of all open files it keeps `descriptor` alone.
+@dataclass(frozen=True)
+class Child:
+    """A process that is a copy of this one, and the pipe to it."""
+
+    process: int
+    pipe: "Connection"
+    parent: int
+
+    def end(self) -> None:
+        """End it, whatever it is doing; in a copy of the parent that somebody else has forked, only let go of it."""
+        self.pipe.close()
+        if os.getpid() != self.parent:
+            return
+        with suppress(ProcessLookupError):
+            os.kill(self.process, signal.SIGKILL)
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system has forgotten it
+            os.waitpid(self.process, 0)
+
+
+def fork(work: "Callable[[Connection], None]") -> Child:
+    """Start a process that does the work, given its end of the pipe, and ends. Of all open files it keeps that alone.
 
     It hears of no signal that can be blocked: Ctrl-C and the like, which reach a terminal's processes all at once, are
     for the one that the user started. Raises OSError where the system gives no process.
     """
+    from multiprocessing.connection import Pipe  # of which few commands have need
+
+    mine, others = Pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        with warnings.catch_warnings():
+        with others, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # other threads' locks: the work needs none of them
             process = os.fork()
-        if process == 0:
-            _begin_anew(descriptor, work)
+            if process == 0:
+                _begin_anew(work, others)
+    except BaseException:
+        mine.close()
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return process
+    return Child(process, mine, os.getpid())
 
 
-def end(process: int) -> None:
-    """End a process that `fork` started, whatever it is doing."""
-    with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
-    with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system has forgotten it
-        os.waitpid(process, 0)
+@contextmanager
+def ended_if_not_all() -> Iterator[list[Child]]:
+    """Give a list for children; where something goes wrong before there are all of them, end those that there are."""
+    children: list[Child] = []
+    try:
+        yield children
+    except BaseException:
+        for child in children:
+            child.end()
+        raise
 
 
 def portable(error: Exception) -> Exception:
@@ -67,16 +101,16 @@ def portable(error: Exception) -> Exception:
     return error
 
 
-def _begin_anew(descriptor: int, work: Callable[[], None]) -> None:
+def _begin_anew(work: "Callable[[Connection], None]", pipe: "Connection") -> None:
     """Do the work as a process of its own. Nothing of what the other one wanted to do at its end happens here."""
     try:
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in {_STDIN, _STDOUT} - {descriptor}:
+        nowhere, kept = os.open(os.devnull, os.O_RDWR), pipe.fileno()
+        for stream in {_STDIN, _STDOUT} - {kept}:
             os.dup2(nowhere, stream)
         for entry in Path("/proc/self/fd").iterdir():
-            if int(entry.name) not in (_STDIN, _STDOUT, _STDERR, descriptor):
+            if int(entry.name) not in (_STDIN, _STDOUT, _STDERR, kept):
                 with suppress(OSError):  # the list's own is closed by now
                     os.close(int(entry.name))
-        work()
+        work(pipe)
     finally:
         os._exit(0)

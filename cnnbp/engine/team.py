@@ -5,12 +5,11 @@ a board that all of them see; what else they have to tell each other goes throug
 and runs the same step. A member holds nothing that the leader has not, so a team may be given up at any time.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.engine.batch import MicroBatch
 from cnnbp.engine.board import Board, Posted
-from cnnbp.engine.fork import end, fork, portable
+from cnnbp.engine.fork import ended_if_not_all, fork, portable
 from cnnbp.engine.memory import Memory
 from cnnbp.engine.ranks import Alone, Combine, runs
 from cnnbp.engine.tree import Division
@@ -90,24 +89,13 @@ class Team:
     def __init__(self, leader: Worker, size: int, params: Parameters, batch: Sequence[MicroBatch]) -> None:
         """Form a team of `size` around a worker. Raises OSError where the system gives no memory or no process."""
         self._size, each = size, _most_gradients(batch, size)
-        self._board = Board(params, batch, (size - 1) * each)
-        self._leader = os.getpid()
-        self._members: list[int] = []
-        self._pipes: list[Connection] = []
-        try:
+        self._board = board = Board(params, batch, (size - 1) * each)
+        with ended_if_not_all() as self._members:
             for rank in range(1, size):
-                self._enlist(leader, rank, Memory(self._board.gradients[(rank - 1) * each : rank * each]))
-        except BaseException:
-            self.close()
-            raise
-        self._worker = _rank_like(leader, TeamRanks(0, self._pipes, self._board), leader.memory)
-
-    def _enlist(self, leader: Worker, rank: int, memory: Memory) -> None:
-        mine, other = Pipe()
-        with other:
-            self._pipes.append(mine)
-            member = _rank_like(leader, TeamRanks(rank, [other], self._board), memory)
-            self._members.append(fork(partial(_serve, member, other), other.fileno()))
+                memory = Memory(board.gradients[(rank - 1) * each : rank * each])
+                self._members.append(fork(partial(_serve, leader, rank, board, memory)))
+        self._pipes = [member.pipe for member in self._members]
+        self._worker = _rank_like(leader, TeamRanks(0, self._pipes, board), leader.memory)
 
     def suits(self, params: Parameters, batch: Sequence[MicroBatch]) -> bool:
         """Tell whether there is room for a batch."""
@@ -137,30 +125,28 @@ class Team:
             ) from error
 
     def close(self) -> None:
-        """End the members; in a copy of the leader that somebody else has forked, only let go of them."""
-        for pipe in self._pipes:
-            pipe.close()
-        for process in self._members if os.getpid() == self._leader else ():
-            end(process)
+        """End the members."""
+        for member in self._members:
+            member.end()
 
 
 def _rank_like(worker: Worker, ranks: TeamRanks, memory: Memory) -> Worker:
     return Worker(worker.network, worker.loss, worker.seed, ranks, memory)
 
 
-def _serve(worker: Worker, leader: Connection) -> None:
+def _serve(like: Worker, rank: int, board: Board, memory: Memory, leader: Connection) -> None:
     """Do what the leader says until it closes the pipe."""
-    ranks = worker.ranks
-    assert isinstance(ranks, TeamRanks)
+    ranks = TeamRanks(rank, [leader], board)
+    worker = _rank_like(like, ranks, memory)
     while True:
         try:
             task: Task = leader.recv()
         except EOFError:
             return
-        batch = [ranks.board.read(posted) for posted in task.batch]
+        batch = [board.read(posted) for posted in task.batch]
         division = Division(ranks, task.leaves, task.images)
         try:
-            task.work(worker, ranks.board.params, task.state, batch, division, *task.key)
+            task.work(worker, board.params, task.state, batch, division, *task.key)
         except Exception as error:
             leader.send(portable(error))
 

@@ -5,61 +5,64 @@ import signal
 import subprocess
 import sys
 import time
-from multiprocessing.connection import Pipe
 from pathlib import Path
 
 import pytest
 
-from cnnbp.engine.fork import CAN_FORK, end, fork
+from cnnbp.engine.fork import CAN_FORK, ended_if_not_all, fork
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="processes are not forked here")
 
 
 def test_it_has_the_pipe_and_the_standard_streams_and_no_other_file(tmp_path):
-    mine, other = Pipe()
-
-    def work():
+    def work(pipe):
         kept = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]  # the list itself is closed
-        other.send({int(entry.name): str(entry.readlink()) for entry in kept})
+        pipe.send((pipe.fileno(), {int(entry.name): str(entry.readlink()) for entry in kept}))
 
     with (tmp_path / "open").open("w"):
-        process = fork(work, other.fileno())
-        kept = mine.recv()
-    assert set(kept) <= {0, 1, 2, other.fileno()}
+        child = fork(work)
+        pipe, kept = child.pipe.recv()
+    assert set(kept) <= {0, 1, 2, pipe}
     assert kept[0] == kept[1] == os.devnull
-    end(process)
+    child.end()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_that_all_of_a_terminals_processes_get_are_not_for_it(number):
-    mine, other = Pipe()
-    process = fork(lambda: other.send(other.recv()), other.fileno())
-    os.kill(process, number)
-    mine.send("still here")
-    assert mine.recv() == "still here"
-    end(process)
+    child = fork(lambda pipe: pipe.send(pipe.recv()))
+    os.kill(child.process, number)
+    child.pipe.send("still here")
+    assert child.pipe.recv() == "still here"
+    child.end()
     assert number not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_what_goes_wrong_in_it_does_not_come_back_twice():
-    mine, other = Pipe()
-    process = fork(lambda: 1 // 0, other.fileno())
-    other.close()
+    child = fork(lambda pipe: 1 // 0)
     with pytest.raises(EOFError):
-        mine.recv()
-    end(process)
+        child.pipe.recv()
+    child.end()
+
+
+def test_those_that_there_are_end_where_there_cannot_be_all():
+    started = []
+
+    def start_two():
+        with ended_if_not_all() as children:
+            children.append(fork(lambda pipe: pipe.recv()))
+            started.extend(children)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start_two()
+    assert not is_running(started[0].process)
 
 
 LEADER = """
-import os, sys, time
-from multiprocessing.connection import Pipe
+import time
 from cnnbp.engine.fork import fork
-pipes = []
-for _ in range(2):
-    mine, other = Pipe()
-    pipes.append(mine)
-    print(fork(lambda: other.poll(None), other.fileno()), flush=True)
-    other.close()
+children = [fork(lambda pipe: pipe.poll(None)) for _ in range(2)]
+print(*(child.process for child in children), sep="\\n", flush=True)
 time.sleep(60)
 """
 
