@@ -58,9 +58,7 @@ def gradcheck(
 ) -> None:
     """Check every gradient, layer by layer and end to end."""
     if test_itself:
-        if subject or bug:
-            raise ConfigError("--self-test brings its own networks and bugs: it takes neither CONFIG nor --break")
-        _self_test(common)
+        _self_test(subject or bug, common)
     if subject is None:
         raise ConfigError("gradcheck needs a CONFIG or a RUN (or --self-test, which takes none)")
     chosen = load_subject(subject, arguments, common)
@@ -119,8 +117,10 @@ def _list_bugs(subject: Subject, common: Common) -> None:
     raise typer.Exit
 
 
-def _self_test(common: Common) -> None:
-    """Check the checker, and end."""
+def _self_test(unwanted: object, common: Common) -> None:
+    """Check the checker, and end. Raises ConfigError where there is something else to check."""
+    if unwanted:
+        raise ConfigError("--self-test brings its own networks and bugs: it takes neither CONFIG nor --break")
     with progress_bar(notes_console(quiet=common.quiet)) as bar:
         report = self_test(networks(), lambda done, total: bar.show("planting bugs", done, total))
     if common.json:

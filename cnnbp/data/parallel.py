@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection, wait
 from time import perf_counter
 from typing import Any, TypeVar
 
-from cnnbp.engine.fork import CAN_FORK, Child, ended_if_not_all, fork, portable
+from cnnbp.engine.fork import CAN_FORK, LOST, Child, ended_if_not_all, fork, portable, received
 from cnnbp.errors import DataError
 
 Item = TypeVar("Item")
@@ -76,18 +76,13 @@ def _results(children: Sequence[Child]) -> Iterator[tuple[range, Any]]:
         while busy:
             for pipe in wait(busy):
                 assert isinstance(pipe, Connection)
-                answer = pipe.recv()
-                if isinstance(answer, BaseException):
-                    raise answer
+                answer = received(pipe)
                 if answer is None:
                     busy.remove(pipe)
                 else:
                     yield answer
     except EOFError as error:
-        raise DataError(
-            "one of the processes that read the images has been ended, perhaps for lack of memory; "
-            "fewer --threads need less of it"
-        ) from error
+        raise DataError(f"one of the processes that read the images {LOST}") from error
     finally:
         for child in children:
             child.end()

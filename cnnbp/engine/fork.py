@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from traceback import format_exception
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,17 @@ def fork(work: "Callable[[Connection], None]") -> Child:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return Child(process, mine, os.getpid())
+
+
+LOST = "has been ended, perhaps for lack of memory; fewer --threads need less of it"  # of a process that is no more
+
+
+def received(pipe: "Connection") -> Any:
+    """Return what another process sends. Raises what it raised, if it is that, and EOFError if it is no more."""
+    answer = pipe.recv()
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.engine.batch import MicroBatch
 from cnnbp.engine.board import Board, Posted
-from cnnbp.engine.fork import ended_if_not_all, fork, portable
+from cnnbp.engine.fork import LOST, ended_if_not_all, fork, portable, received
 from cnnbp.engine.memory import Memory
 from cnnbp.engine.ranks import Alone, Combine, runs
 from cnnbp.engine.tree import Division
@@ -64,11 +64,7 @@ class TeamRanks(Alone):
 
     def _answers(self, counts: Sequence[int]) -> list[Any]:
         """Return what the members send. Raises what one of them raised, EOFError for one that is no more."""
-        answers = [pipe.recv() for pipe in self.pipes[: len(counts) - 1]]
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return answers
+        return [received(pipe) for pipe in self.pipes[: len(counts) - 1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +115,7 @@ class Team:
             division = Division(self._worker.ranks, leaves, images)
             return work(self._worker, params, state, parts[0], division, *key)
         except (EOFError, ConnectionError) as error:
-            raise CnnbpError(
-                "one of the processes that share the work has been ended, perhaps for lack of memory; "
-                "fewer --threads need less of it"
-            ) from error
+            raise CnnbpError(f"one of the processes that share the work {LOST}") from error
 
     def close(self) -> None:
         """End the members."""

@@ -56,8 +56,14 @@ def window_over(
     return Window(kernel, stride, resolve_padding(pad, size, kernel, stride, dilation), dilation)
 
 
+def has_opposite(window: Window) -> bool:
+    """Return whether a window moves by one place, over padding that is smaller than itself."""
+    within = all(max(pad) < k for pad, k in zip(window.pad, window.kernel, strict=True))
+    return within and window.stride == window.dilation == (1, 1)
+
+
 def opposite(window: Window) -> Window:
-    """Return the window over dy that sees every place of y in which a place of x took part, for a stride of 1."""
+    """Return the window over dy that sees every place of y in which a place of x took part, where there is one."""
     (kh, kw), ((top, bottom), (left, right)) = window.kernel, window.pad
     return Window(window.kernel, (1, 1), ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)))
 

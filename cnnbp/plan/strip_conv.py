@@ -16,6 +16,7 @@ from cnnbp.layers.kernels.pairs import Winners
 from cnnbp.layers.kernels.products import channel_sums
 from cnnbp.layers.kernels.strips import Strips
 from cnnbp.layers.pooling import MaxPool2d
+from cnnbp.layers.windows import has_opposite
 
 _SEEN = 144  # channels times places of the kernel: with fewer, products save less than the sums around them take
 _NUMBERS = 576  # and so many with their images: of few images strips are many, and their pixels slow to copy
@@ -26,13 +27,11 @@ def strips_of(conv: Conv2d, input_shape: Shape, M: int, dtype: DTypeLike) -> int
     """Return in how many strips a convolution of M images is done; 0 if in another way."""
     (C, _, W), window = input_shape, conv.window(input_shape)
     (kh, kw), (left, right) = window.kernel, window.pad[1]
-    moves_by_one = window.stride == window.dilation == (1, 1) and conv.groups == 1
-    within = all(max(pad) < k for pad, k in zip(window.pad, window.kernel, strict=True))
     seen = min(C, conv.filters) * kh * kw  # forward by an output, backward by an input
     large = seen >= _SEEN and seen * M >= _NUMBERS
     S = strips.strips_for(M, W, kw) if left + right == kw - 1 else 1  # strips of x are strips of y
-    done = moves_by_one and within and large and S * M >= _IMAGES and kh in winograd.KERNEL_ROWS
-    return S if done and dtype == np.float32 else 0
+    fits = has_opposite(window) and conv.groups == 1 and kh in winograd.KERNEL_ROWS and dtype == np.float32
+    return S if fits and large and S * M >= _IMAGES else 0
 
 
 def pools_in_strips(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, S: int) -> bool:

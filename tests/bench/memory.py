@@ -6,7 +6,6 @@ Each is a process of its own, read off VmHWM, which counts every page, whoever a
 it forks have to themselves is added.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from cnnbp.bench.steps import DTYPE, TrainingStep
 from cnnbp.config import load_config
 from cnnbp.engine import Engine, available_cores
 from cnnbp.inspect.images import random_images
+from tests.processes import PRIVATE, children, held
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "bench"
 WORKLOADS = ("lecture", "digits8", "mnist28", "cifar32", "photo64")
@@ -50,7 +50,8 @@ def measure(kind: str, workload: str) -> float:
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
         for _ in range(STEPS):
             step()
-        return _memory("VmHWM") - before + sum(map(_private_memory, _children()))
+        forked = sum(held(process, *PRIVATE) for process in children())
+        return _memory("VmHWM") - before + forked / 2**20
 
 
 def _torch_step(ours: TrainingStep, images) -> Callable[[], None]:
@@ -62,16 +63,6 @@ def _torch_step(ours: TrainingStep, images) -> Callable[[], None]:
         engine.network, engine.loss, ours.optimizer, ours.params, ours.state, x, images.labels, engine.threads
     )
     return next(step for name, step in steps.items() if name.startswith(f"channels_last, {engine.threads} "))
-
-
-def _children() -> list[str]:
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-
-
-def _private_memory(process: str) -> float:
-    """Return what a process shares with no other, in MiB."""
-    rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
-    return sum(int(size) for size in re.findall(r"^Private_\w+:\s+(\d+) kB", rollup, re.MULTILINE)) / 1024
 
 
 def _memory(line: str) -> float:

@@ -8,7 +8,6 @@ looked up a hundred times a second in /proc: all that the first has, and what th
 """
 
 import csv
-import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from rich.table import Table
 from tests.cli.command import COMMAND, environment
 from tests.data.images import save
 from tests.data.png import header, pixel_data, png
+from tests.processes import PRIVATE, children, held
 
 CONFIG = """
 input: {{channels: {channels}, height: {side}, width: {side}}}
@@ -80,17 +80,10 @@ def _looks(process: subprocess.Popen[bytes]) -> Iterator[int]:
     """Yield what a process and those that it has forked hold together, again and again, in bytes."""
     while process.poll() is None:
         try:
-            forked = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            yield _held(process.pid, "Rss") + sum(_held(other, "Private_Clean", "Private_Dirty") for other in forked)
+            yield held(process.pid, "Rss") + sum(held(other, *PRIVATE) for other in children(process.pid))
         except OSError:  # it has just ended
             yield 0
         sleep(0.01)
-
-
-def _held(process: int | str, *kinds: str) -> int:
-    """Return the bytes of a process's memory that are of some kinds."""
-    found = re.findall(rf"^(?:{'|'.join(kinds)}): +(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.M)
-    return 1024 * sum(map(int, found))
 
 
 def main() -> int:

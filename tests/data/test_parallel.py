@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -10,6 +9,7 @@ from cnnbp.data import parallel
 from cnnbp.data.parallel import in_chunks
 from cnnbp.engine.fork import CAN_FORK, shared_zeros
 from cnnbp.errors import DataError
+from tests.processes import children
 
 on_processes = pytest.mark.skipif(not CAN_FORK, reason="processes are not forked here")
 TOTAL = 1000
@@ -20,10 +20,6 @@ HERE = os.getpid()
 def how(request, monkeypatch):
     monkeypatch.setattr(parallel, "_SLOW", 1e9 if request.param == "quick" else 0)
     return {"threads": 3, "processes": request.param == "processes"}
-
-
-def children():
-    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
 
 
 def test_every_chunk_is_done_once_the_first_one_first(how):

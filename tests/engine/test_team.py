@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from cnnbp.layers.activations import ReLU
 from cnnbp.layers.dense import Dense
 from cnnbp.losses import CrossEntropy
 from cnnbp.network import Network
+from tests.processes import children
 from tests.test_engine import LAYERS, cut
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="processes are not forked here")
@@ -27,10 +27,6 @@ HERE = os.getpid()
 def images_of(sizes, dtype=np.float32, seed=5):
     rng = np.random.default_rng(seed)
     return cut(rng.normal(size=(2, 6, 5, sum(sizes))).astype(dtype), rng.integers(0, 3, sum(sizes)), sizes)
-
-
-def children():
-    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
 
 
 def bytes_of_steps(batches, **options):

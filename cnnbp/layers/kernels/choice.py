@@ -8,6 +8,7 @@ from typing import NamedTuple
 from cnnbp.arrays import Array
 from cnnbp.layers.base import Context, Window
 from cnnbp.layers.kernels import columns, rows
+from cnnbp.layers.windows import has_opposite
 
 
 class Kernel(NamedTuple):
@@ -38,8 +39,6 @@ def kernel_for(window: Window, groups: int, output_shape: tuple[int, ...]) -> Ke
     """Return the kernel for a convolution with the given window, groups and output (F, OH, OW, M)."""
     _, OH, OW, M = output_shape
     few = OH * OW * M * prod(window.kernel) <= _FEW_PLACES
-    moves_by_one = window.stride == window.dilation == (1, 1)
-    within = all(max(pad) < k for pad, k in zip(window.pad, window.kernel, strict=True))
-    if not few and moves_by_one and within and groups == 1 and window.kernel != (1, 1) and OW * M >= _LONG_ROW:
+    if not few and has_opposite(window) and groups == 1 and window.kernel != (1, 1) and OW * M >= _LONG_ROW:
         return ROWS
     return COLUMNS
