@@ -46,7 +46,7 @@ def traced(network, optimizer, batch_size, threads):
         ]
         tracemalloc.reset_peak()
         with Engine(network, CrossEntropy(), threads=threads, processes=False) as engine:
-            for count in range(1, 6):
+            for count in range(1, 4):
                 gradient = engine.step(params, state, batch, count).gradient.vector
                 optimizer.step(params.vector, gradient, decays, slots, lr=1e-3, count=count)
         others = batch[runs(len(batch), threads)[0].stop :]
