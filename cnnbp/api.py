@@ -22,8 +22,7 @@ from cnnbp.training import loop
 from cnnbp.training.job import Job
 from cnnbp.training.loading import load_datasets
 from cnnbp.training.loop import EpochEvent
-from cnnbp.training.metrics import EpochMetrics
-from cnnbp.training.state import TrainingState
+from cnnbp.training.state import EpochMetrics, TrainingState
 
 
 @dataclass(frozen=True, eq=False)

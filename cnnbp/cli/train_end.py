@@ -5,12 +5,11 @@ from cnnbp.report.document import write_json
 from cnnbp.report.pictures import save_pictures
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.train import draw_result, draw_summary
-from cnnbp.training.checkpoint import load_checkpoint
+from cnnbp.training.checkpoint import load_checkpoint, share_checkpoint
 from cnnbp.training.concerns import Concern
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.recorder import Follower, Recorder
-from cnnbp.training.sharing import share_checkpoint
 from cnnbp.training.state import TrainingState
 from cnnbp.training.summary import Status, Summary, summarize
 

@@ -10,14 +10,13 @@ from rich.console import Console
 
 from cnnbp.cli.common import Common
 from cnnbp.config import Config, dump_config
-from cnnbp.engine.ranks import Ranks, gather_texts
+from cnnbp.engine.ranks import Ranks, gather_texts, require_same
 from cnnbp.inspect.shapes import network_shapes
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.ranks import draw_ranks
 from cnnbp.report.shapes import draw_shapes
 from cnnbp.report.train import draw_initial_loss, draw_job, draw_job_notes
-from cnnbp.training.agreement import require_same
 from cnnbp.training.checkpoint import without_data_path
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.job import Job

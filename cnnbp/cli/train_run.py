@@ -19,15 +19,13 @@ from cnnbp.report.epochs import EpochRows
 from cnnbp.report.progress import Bar, progress_bar
 from cnnbp.report.train import draw_finished, draw_gradients, draw_resumed
 from cnnbp.training import loop, recorder
-from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
-from cnnbp.training.claim import claimed, new_run_directory, refuse_used
+from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, share_checkpoint, share_config
 from cnnbp.training.concerns import Concern
 from cnnbp.training.divergence import TrainingDiverged
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.recorder import Follower, Recorder
 from cnnbp.training.resume import adapted_state, newest_checkpoint, refuse_changes, refuse_other_images
-from cnnbp.training.run_directory import RunDirectory, existing_run_directory
-from cnnbp.training.sharing import share_checkpoint, share_config
+from cnnbp.training.run_directory import RunDirectory, claimed, existing_run_directory, new_run_directory, refuse_used
 from cnnbp.training.state import TrainingState
 
 _DIVERGED = "diverged.json"

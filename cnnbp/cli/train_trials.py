@@ -13,10 +13,8 @@ from cnnbp.report.epochs import EpochRows
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.trials import draw_dry_run, draw_overfit, draw_rates
 from cnnbp.training.datasets import Datasets
-from cnnbp.training.dry_run import dry_run
-from cnnbp.training.lr_find import STEPS, RateTest, range_test
-from cnnbp.training.overfit import overfit, overfit_config, overfit_result
 from cnnbp.training.state import TrainingState
+from cnnbp.training.trials import STEPS, RateTest, dry_run, overfit, overfit_config, overfit_result, range_test
 
 _DID_NOT_LEARN = 1
 

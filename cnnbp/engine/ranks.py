@@ -5,6 +5,7 @@ ranks, in the same order.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.engine.machine import available_cores
+from cnnbp.errors import DataError
 
 Combine = Callable[[Sequence[Array]], Array]  # may work in place, and return one of the arrays
 
@@ -121,3 +123,15 @@ def gather_texts(text: str, ranks: Ranks) -> list[str]:
     return [
         whole[end - length : end].decode("utf-8", "surrogateescape") for end, length in zip(ends, lengths, strict=True)
     ]
+
+
+def require_same(what: str, content: str | memoryview, ranks: Ranks) -> None:
+    """Raise DataError, on all ranks, where one of them has other content than rank 0."""
+    if ranks.size == 1:
+        return
+    raw = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+    answers = gather_texts(f"{blake2b(raw, digest_size=16).hexdigest()} {ranks.host}", ranks)
+    found = [tuple(answer.split(" ", 1)) for answer in answers]
+    for rank, (digest, host) in enumerate(found):
+        if digest != found[0][0]:
+            raise DataError(f"rank {rank} on {host} has other {what} than rank 0 on {found[0][1]}")

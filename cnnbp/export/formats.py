@@ -14,8 +14,8 @@ from cnnbp.errors import ConfigError
 from cnnbp.export.onnx_model import onnx_bytes
 from cnnbp.export.packages import needed
 from cnnbp.export.weights import metadata, weights
+from cnnbp.files import written_whole
 from cnnbp.training.checkpoint import Checkpoint
-from cnnbp.training.files import written_whole
 
 
 class Format(StrEnum):

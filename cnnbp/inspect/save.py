@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from cnnbp.arrays import Array
+from cnnbp.files import written_whole
 from cnnbp.inspect.record import Record, dropout_masks
 from cnnbp.network import INPUT
-from cnnbp.training.files import written_whole
 
 
 def record_arrays(record: Record) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from cnnbp.training.metrics import EpochMetrics
+from cnnbp.training.state import EpochMetrics
 
 _WIDEST, _HEIGHT = 100, 15  # characters, frame and title included
 _X_TICKS, _Y_TICKS = 6, 4

@@ -10,7 +10,7 @@ from cnnbp.report.formatting import format_count
 from cnnbp.report.progress import Bar
 from cnnbp.training.concerns import Concern
 from cnnbp.training.loop import EpochEvent, Event, StepEvent, ValidationEvent
-from cnnbp.training.metrics import EpochMetrics, best_epoch
+from cnnbp.training.state import EpochMetrics, best_epoch
 
 _WIDTHS = {
     "epoch": 5,

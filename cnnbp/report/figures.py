@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnbp.training.files import written_whole
+from cnnbp.files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

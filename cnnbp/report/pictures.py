@@ -14,7 +14,7 @@ from cnnbp.report.curves import spans_decades
 from cnnbp.report.figures import new_figure, save_figure
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
-from cnnbp.training.metrics import EpochMetrics, best_epoch
+from cnnbp.training.state import EpochMetrics, best_epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,10 +19,9 @@ from cnnbp.report.formatting import format_number
 from cnnbp.report.notes import draw_notes, draw_skipped_images
 from cnnbp.report.tables import Column, print_table
 from cnnbp.schedules import Cosine
-from cnnbp.training.gradients import TensorStep
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
-from cnnbp.training.state import TrainingState
+from cnnbp.training.state import TensorStep, TrainingState
 from cnnbp.training.summary import Status, Summary
 
 _FAR_OFF = 1.5  # times the loss of equal probabilities

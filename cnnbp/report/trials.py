@@ -9,9 +9,7 @@ from cnnbp.optimizers import Optimizer
 from cnnbp.report.curves import Plot, draw_plot
 from cnnbp.report.formatting import format_number
 from cnnbp.report.train import draw_gradients
-from cnnbp.training.dry_run import DryRun
-from cnnbp.training.lr_find import RateTest
-from cnnbp.training.overfit import Overfit
+from cnnbp.training.trials import DryRun, Overfit, RateTest
 
 
 def draw_dry_run(result: DryRun, network: Network, console: Console) -> None:

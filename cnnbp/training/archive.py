@@ -18,7 +18,7 @@ import numpy as np
 
 from cnnbp.arrays import Array, Shape
 from cnnbp.errors import CheckpointError
-from cnnbp.training.files import written_whole
+from cnnbp.files import written_whole
 
 _CHECKSUM = "checksum.npy"
 _DIGEST_BYTES = 32

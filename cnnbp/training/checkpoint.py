@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -10,12 +11,11 @@ from pydantic import TypeAdapter
 from cnnbp.arrays import Array
 from cnnbp.config import Config, dump_config, parse_config
 from cnnbp.data.normalize import Normalization
+from cnnbp.engine.ranks import Ranks
 from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.losses import Loss
 from cnnbp.training.archive import ArchiveReader, write_archive
-from cnnbp.training.gradients import TensorStep
-from cnnbp.training.metrics import EpochMetrics
-from cnnbp.training.state import EpochSums, TrainingState
+from cnnbp.training.state import EpochMetrics, EpochSums, TensorStep, TrainingState
 
 FORMAT = 1
 
@@ -108,6 +108,29 @@ def load_checkpoint(path: Path) -> Checkpoint:
         state,
         description.class_counts,
     )
+
+
+def share_checkpoint(checkpoint: Checkpoint | None, ranks: Ranks) -> Checkpoint:
+    """Return the checkpoint of rank 0; the others give none."""
+    if ranks.size > 1:
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / "checkpoint.npz"
+            if checkpoint:
+                save_checkpoint(copy, checkpoint)
+            content = ranks.broadcast(copy.read_bytes() if checkpoint else b"")
+            if not checkpoint:
+                copy.write_bytes(content)
+                return load_checkpoint(copy)
+    assert checkpoint
+    return checkpoint
+
+
+def share_config(config: Config | None, ranks: Ranks) -> Config:
+    """Return the configuration of rank 0; the others give none."""
+    content = ranks.broadcast(
+        dump_config(config).encode("utf-8", "surrogateescape") if config and ranks.size > 1 else b""
+    )
+    return config or parse_config(content.decode("utf-8", "surrogateescape"), "config.yaml")
 
 
 def _arrays(state: TrainingState) -> dict[str, Array]:

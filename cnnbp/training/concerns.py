@@ -4,9 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cnnbp.training.activity import DeadChannels
-from cnnbp.training.gradients import TensorStep
-from cnnbp.training.metrics import EpochMetrics
+import numpy as np
+
+from cnnbp.arrays import Arena, Array
+from cnnbp.data.batches import Batch
+from cnnbp.engine import MicroBatch
+from cnnbp.layers.activations import ReLU
+from cnnbp.tape import Tape
+from cnnbp.training.job import Job
+from cnnbp.training.state import EpochMetrics, TensorStep, TrainingState
 
 Kind = Literal["dead ReLU", "vanishing gradient", "exploding gradient", "update ratio", "worse than chance"]
 
@@ -18,6 +24,16 @@ GOOD_UPDATE, FAR = 1e-3, 100.0  # ‖ΔW‖/‖W‖ at the full learning rate, a
 _FACTORS = 0.05  # below this share of the learning rate an update says little about the rate itself
 WORSE = 1.05  # times the loss of equal probabilities: nearer to it there is noise
 _FIRST_EPOCH = 2  # a validation loss is judged from here on
+
+
+@dataclass(frozen=True)
+class DeadChannels:
+    """How many of a ReLU's channels are 0 at every place of every image of a batch."""
+
+    layer: str
+    dead: int
+    channels: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -69,3 +85,32 @@ def _update_concerns(epoch: int, weights: Sequence[TensorStep], rate_factor: flo
         if not GOOD_UPDATE / FAR <= ratio <= GOOD_UPDATE * FAR:
             reason = f"‖ΔW‖/‖W‖ is {ratio:.1e} at the full learning rate; about {GOOD_UPDATE:g} is usual"
             yield Concern("update ratio", tensor.name, epoch, reason)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def dead_channels(job: Job, state: TrainingState, batch: Batch) -> tuple[DeadChannels, ...]:
+    """Run a batch as after training, and count each ReLU's dead channels; all ranks do their part of it."""
+    nodes = [node for node in job.config.network.nodes if isinstance(node.layer, ReLU)]
+    ends = np.cumsum([node.output_shape[0] for node in nodes], dtype=np.intp)
+    alive = np.zeros((1, ends[-1] if nodes else 0), np.bool_)  # the channels of all nodes, one after the other
+    for micro_batch in batch.micro_batches if nodes else ():
+        alive |= np.concatenate(list(_alive(job, state, micro_batch)))
+    ranks = job.engine.ranks
+    found = np.split(ranks.gather(alive, [1] * ranks.size).any(axis=0), ends[:-1])
+    return tuple(
+        DeadChannels(node.name, int((~channels).sum()), channels.size, len(batch.indices))
+        for node, channels in zip(nodes, found, strict=False)
+    )
+
+
+def _alive(job: Job, state: TrainingState, images: MicroBatch) -> Iterator[Array]:
+    """Yield for each ReLU which of its channels (C,) are above 0 somewhere."""
+    network = job.config.network
+    tape = Tape(
+        network, state.parameters, state.running_statistics, images.x, Arena(), training=False, keep_everything=True
+    )
+    tape.forward(network.nodes)
+    for node in network.nodes:
+        if isinstance(node.layer, ReLU):
+            y = tape.values[node.index]
+            yield np.any(y > 0, axis=tuple(range(1, y.ndim)))

@@ -10,9 +10,8 @@ from cnnbp.data.folder import ImageFolder, Split, scan_folder
 from cnnbp.data.normalize import Normalization
 from cnnbp.data.split import stratified_split
 from cnnbp.data.store import ImageSet, decode_split, describe_bad_images
-from cnnbp.engine.ranks import ALONE, Ranks
+from cnnbp.engine.ranks import ALONE, Ranks, require_same
 from cnnbp.errors import ConfigError, DataError
-from cnnbp.training.agreement import require_same
 from cnnbp.training.datasets import Datasets, Subset
 
 Progress = Callable[[str, int, int], None]  # split, images done, images in all

@@ -6,15 +6,20 @@ from math import isfinite
 from time import perf_counter
 
 from cnnbp.config import TrainConfig
-from cnnbp.training.activity import DeadChannels, dead_channels
-from cnnbp.training.agreement import require_same
-from cnnbp.training.concerns import Concern, concerns
+from cnnbp.engine.ranks import require_same
+from cnnbp.training.concerns import Concern, DeadChannels, concerns, dead_channels
 from cnnbp.training.divergence import diagnose_validation
-from cnnbp.training.gradients import TensorStep, total_update_ratio
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
-from cnnbp.training.metrics import EpochMetrics, monitored_losses, should_stop
-from cnnbp.training.state import EpochSums, TrainingState
+from cnnbp.training.state import (
+    EpochMetrics,
+    EpochSums,
+    TensorStep,
+    TrainingState,
+    monitored_losses,
+    should_stop,
+    total_update_ratio,
+)
 from cnnbp.training.step import take_step
 
 

@@ -1,17 +1,25 @@
 """Keeping a run directory up to date while training goes on."""
 
+import os
+import platform
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
 from time import monotonic
 
+from threadpoolctl import threadpool_info
+
+from cnnbp import __version__
 from cnnbp.training.checkpoint import Checkpoint, save_checkpoint
-from cnnbp.training.environment import describe_environment
 from cnnbp.training.job import Job
 from cnnbp.training.loop import EpochEvent, Event
-from cnnbp.training.metrics import best_epoch
 from cnnbp.training.run_directory import RunDirectory
-from cnnbp.training.state import TrainingState
+from cnnbp.training.state import TrainingState, best_epoch
 
 _BETWEEN_EPOCHS = 1.0  # seconds: short epochs share a checkpoint
+_PACKAGES = ("numpy", "pillow", "pydantic")
 
 
 def start(job: Job, directory: RunDirectory) -> "Recorder":
@@ -79,7 +87,7 @@ class Recorder:
 
     def write_settings(self) -> None:
         """Write what the run is made with: the environment, and the configuration as the last."""
-        self.directory.write_environment(describe_environment(self.job.engine.threads))
+        self.directory.write_json("environment.json", asdict(describe_environment(self.job.engine.threads)))
         self.directory.write_config(self.job.config)
 
     def _record(self, event: EpochEvent) -> None:
@@ -93,3 +101,41 @@ class Recorder:
         job = self.job
         counts = tuple(job.datasets.class_counts)
         return Checkpoint(job.config, job.datasets.classes, job.normalization, self.images, state, counts)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine, the interpreter and the libraries."""
+
+    python: str
+    packages: dict[str, str]
+    blas: str
+    cpu: str
+    cores: int | None
+    threads: int
+    system: str
+
+
+def describe_environment(threads: int) -> Environment:
+    """Look at this process; `threads` is how many the engine uses."""
+    return Environment(
+        platform.python_version(),
+        {"cnnbp": __version__, **{package: version(package) for package in _PACKAGES}},
+        ", ".join(_blas(library) for library in threadpool_info() if library["user_api"] == "blas"),
+        _cpu(),
+        os.cpu_count(),
+        threads,
+        f"{platform.system()} {platform.release()} {platform.machine()}",
+    )
+
+
+def _blas(library: dict[str, str]) -> str:
+    return " ".join(str(library.get(key, "")) for key in ("internal_api", "version", "architecture")).strip()
+
+
+def _cpu() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

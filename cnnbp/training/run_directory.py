@@ -1,26 +1,69 @@
-"""The folder that a run leaves behind, and where everything in it is."""
+"""The folder that a run leaves behind: what is in it, how it is made or found, and who may train in it."""
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import chain
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
+from itertools import chain, count
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from cnnbp.arrays import Array
 from cnnbp.config import Config, dump_config
-from cnnbp.errors import CheckpointError
+from cnnbp.errors import CheckpointError, ConfigError
+from cnnbp.files import PARTIAL, write_text, written_whole
 from cnnbp.training.datasets import Datasets
-from cnnbp.training.environment import Environment
-from cnnbp.training.files import write_text, written_whole
-from cnnbp.training.metrics_log import MetricsLog
+from cnnbp.training.loop import EpochEvent
+from cnnbp.training.state import EpochMetrics
 from cnnbp.training.summary import Summary
 
-_SUMMARY = "summary.json"
 CHECKPOINTS = "checkpoints"
+_SUMMARY = "summary.json"
+_STARTED_WITH = {CHECKPOINTS, "split.csv", "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
+
+_TIMES = ("images_per_second", "seconds")  # what differs between equal runs
+COLUMNS = (*(field.name for field in fields(EpochMetrics)), *_TIMES)
+
+Row = Mapping[str, Any]
+
+
+class MetricsLog:
+    """The two files in a folder, which always say the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self.csv, self.jsonl = folder / "metrics.csv", folder / "metrics.jsonl"
+
+    def start_from(self, history: Sequence[EpochMetrics]) -> None:
+        """Write the epochs of a history and nothing else; times are kept where they are known."""
+        times = self._times()
+        rows = [{**asdict(metrics), **times.get(metrics.epoch, dict.fromkeys(_TIMES))} for metrics in history]
+        write_text(self.csv, _csv_line(COLUMNS) + "".join(map(_csv_row, rows)))
+        write_text(self.jsonl, "".join(map(_json_row, rows)))
+
+    def append(self, event: EpochEvent) -> None:
+        """Add an epoch. Raises CheckpointError where it cannot be written."""
+        row = {**asdict(event.metrics), "images_per_second": event.images_per_second, "seconds": event.seconds}
+        for path, line in ((self.csv, _csv_row(row)), (self.jsonl, _json_row(row))):
+            try:
+                with path.open("ab") as file:
+                    file.write(line.encode())
+            except OSError as error:
+                raise CheckpointError(f"cannot write {str(path)!r}: {error.strerror}") from error
+
+    def _times(self) -> dict[int, Row]:
+        """Return the times by epoch; a line that was cut off in the middle says nothing."""
+        times: dict[int, Row] = {}
+        for line in self.jsonl.read_bytes().splitlines() if self.jsonl.exists() else ():
+            try:
+                row = json.loads(line)
+                times[row["epoch"]] = {name: row[name] for name in _TIMES}
+            except (ValueError, KeyError, TypeError):
+                continue
+        return times
 
 
 @dataclass(frozen=True)
@@ -69,10 +112,6 @@ class RunDirectory:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write_environment(self, environment: Environment) -> None:
-        """Write environment.json."""
-        self.write_json("environment.json", asdict(environment))
-
     def write_split(self, datasets: Datasets) -> None:
         """Write split.csv: file, class and split of each image."""
         rows = (
@@ -106,6 +145,95 @@ def run_directory_around(checkpoint: Path) -> RunDirectory | None:
     """Return the run directory that a checkpoint file lies in, if it lies in one."""
     run = RunDirectory(checkpoint.parent.parent)
     return run if checkpoint.parent.name == CHECKPOINTS and run.config.is_file() else None
+
+
+@contextmanager
+def new_run_directory(wanted: Path | None, name: str) -> Iterator[RunDirectory]:
+    """Make `wanted`, or the first of runs/NAME, runs/NAME-2, … that is free, and claim it.
+
+    Raises ConfigError where `wanted` holds something already, CheckpointError where it cannot be made.
+    """
+    try:
+        path = _first_free(Path("runs") / name) if wanted is None else _made(wanted)
+    except OSError as error:
+        raise CheckpointError(f"cannot make the run directory {error.filename!r}: {error.strerror}") from error
+    with claimed(RunDirectory(path)) as directory:
+        refuse_used(path)
+        try:
+            (path / CHECKPOINTS).mkdir(exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"cannot write into {str(path)!r}: {error.strerror}") from error
+        yield directory
+
+
+def refuse_used(path: Path) -> None:
+    """Raise ConfigError unless a folder is free for a new run.
+
+    It is where it is not there, is empty, or was given up before its config.yaml, the last file of a start.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise ConfigError(f"{str(path)!r} is no folder: choose another --run")
+    names = {entry.name.removesuffix(PARTIAL) for entry in path.iterdir()}
+    if RunDirectory(path).config.exists() or not names <= _STARTED_WITH:
+        raise ConfigError(f"{str(path)!r} is there already: choose another --run, or go on with --resume {path}")
+
+
+@contextmanager
+def claimed(directory: RunDirectory) -> Iterator[RunDirectory]:
+    """Keep other processes from training in a run directory for as long as this one does.
+
+    The system forgets the claim with the process. Raises CheckpointError where another one holds it.
+    """
+    if os.name != "posix":
+        yield directory
+        return
+    import fcntl
+
+    try:
+        descriptor = os.open(directory.path, os.O_RDONLY)
+    except OSError as error:
+        raise CheckpointError(f"cannot open {str(directory.path)!r}: {error.strerror}") from error
+    try:
+        with suppress(OSError):  # some network disks have no locks
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise CheckpointError(f"another process is training in {str(directory.path)!r}") from error
+        yield directory
+    finally:
+        os.close(descriptor)
+
+
+def _first_free(first: Path) -> Path:
+    first.parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        path = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        with suppress(FileExistsError):
+            path.mkdir()
+            return path
+    raise AssertionError("numbers do not end")
+
+
+def _made(path: Path) -> Path:
+    refuse_used(path)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _csv_row(row: Row) -> str:
+    return _csv_line([row[name] for name in COLUMNS])
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _json_row(row: Row) -> str:
+    return json.dumps(row) + "\n"
 
 
 def _without_nan(value: Any) -> Any:

@@ -1,14 +1,61 @@
-"""All that training carries from one step to the next, in one object: whoever has it can go on to the bit."""
+"""All that training carries from one step to the next, in one object: with it, a run goes on to the same bits."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import hypot, nan
 
 import numpy as np
 
-from cnnbp.config import Config
+from cnnbp.arrays import Array, Shape
+from cnnbp.config import Config, EarlyStopping
 from cnnbp.optimizers import Slots
 from cnnbp.parameters import Parameters, Tensors
-from cnnbp.training.gradients import TensorStep
-from cnnbp.training.metrics import EpochMetrics
+
+
+@dataclass(frozen=True)
+class TensorStep:
+    """A parameter at one step: its norm before, its gradient's norm, mean and deviation, and the norm of its move."""
+
+    name: str
+    shape: Shape
+    parameter_norm: float
+    gradient_norm: float
+    gradient_mean: float
+    gradient_std: float
+    update_norm: float
+
+    @property
+    def gradient_ratio(self) -> float:
+        """‖∂L/∂θ‖/‖θ‖; nan for a tensor that is all 0, as biases are at first."""
+        return self.gradient_norm / self.parameter_norm if self.parameter_norm else nan
+
+    @property
+    def update_ratio(self) -> float:
+        """‖Δθ‖/‖θ‖; nan for a tensor that is all 0."""
+        return self.update_norm / self.parameter_norm if self.parameter_norm else nan
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """One epoch in numbers that equal training repeats exactly. `epoch` counts from 1.
+
+    The training loss and accuracy are means over the epoch's steps, while the parameters moved; `grad_norm` is the
+    mean of ‖∂L/∂θ‖ before clipping; `lr` and `update_ratio` ‖Δθ‖/‖θ‖ are the last step's.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    lr: float
+    grad_norm: float
+    update_ratio: float
+
+    @property
+    def monitored_loss(self) -> float:
+        """What decides on the best epoch: the validation loss, without validation the training loss."""
+        return self.train_loss if self.val_loss is None else self.val_loss
 
 
 @dataclass
@@ -66,3 +113,55 @@ class TrainingState:
     def epoch(self) -> int:
         """The epoch that is under way, counted from 0."""
         return len(self.history)
+
+
+def tensor_steps(before: Parameters, after: Parameters, gradient: Parameters) -> tuple[TensorStep, ...]:
+    """Compare the parameters before and after one step, tensor by tensor."""
+    triples = zip(before.items(), after.items(), gradient.items(), strict=True)
+    return tuple(
+        TensorStep(
+            name,
+            old.shape,
+            parameter_norm=_norm(old),
+            gradient_norm=_norm(slope),
+            gradient_mean=float(slope.mean(dtype=np.float64)),
+            gradient_std=float(slope.std(dtype=np.float64)),
+            update_norm=_norm(new - old),
+        )
+        for (name, old), (_, new), (_, slope) in triples
+    )
+
+
+def total_update_ratio(steps: Iterable[TensorStep]) -> float:
+    """Return ‖Δθ‖/‖θ‖ over all tensors together; 0 where there is no parameter."""
+    steps = list(steps)
+    length = hypot(*(step.parameter_norm for step in steps))
+    return hypot(*(step.update_norm for step in steps)) / length if length else 0.0
+
+
+def _norm(array: Array) -> float:
+    return float(np.linalg.norm(array))
+
+
+def monitored_losses(history: Sequence[EpochMetrics]) -> list[float]:
+    """Return the monitored loss of each epoch."""
+    return [metrics.monitored_loss for metrics in history]
+
+
+def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
+    """Return the first epoch with the lowest monitored loss."""
+    return min(history, key=lambda metrics: metrics.monitored_loss, default=None)
+
+
+def should_stop(history: Sequence[EpochMetrics], rule: EarlyStopping | None) -> bool:
+    """Tell whether `patience` epochs have passed without a loss below the best by more than `min_delta`.
+
+    The terms are those of Keras' EarlyStopping.
+    """
+    if rule is None:
+        return False
+    best, waiting = np.inf, 0
+    for metrics in history:
+        better = metrics.monitored_loss < best - rule.min_delta
+        best, waiting = (metrics.monitored_loss, 0) if better else (best, waiting + 1)
+    return waiting > 0 and waiting >= rule.patience

@@ -8,9 +8,8 @@ from cnnbp.arrays import Array
 from cnnbp.data.batches import Batch
 from cnnbp.engine import StepResult
 from cnnbp.training.divergence import diagnose
-from cnnbp.training.gradients import tensor_steps
 from cnnbp.training.job import Job
-from cnnbp.training.state import TrainingState
+from cnnbp.training.state import TrainingState, tensor_steps
 
 
 def take_step(job: Job, state: TrainingState, batch: Batch, lr: float, *, watched: bool = False) -> float:

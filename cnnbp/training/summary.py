@@ -7,8 +7,7 @@ from typing import Literal
 from cnnbp.training.concerns import Concern
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
-from cnnbp.training.metrics import EpochMetrics, best_epoch
-from cnnbp.training.state import TrainingState
+from cnnbp.training.state import EpochMetrics, TrainingState, best_epoch
 
 Status = Literal["finished", "stopped early", "interrupted"]
 

@@ -3,7 +3,7 @@ from io import StringIO
 from rich.console import Console
 
 from cnnbp.report.curves import draw_curves
-from cnnbp.training.metrics import EpochMetrics
+from cnnbp.training.state import EpochMetrics
 
 
 def epoch(number, train_loss, val_loss):

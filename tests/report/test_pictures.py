@@ -8,7 +8,7 @@ from cnnbp.losses import CrossEntropy
 from cnnbp.report.pictures import save_confusion, save_curves, save_filters, save_misclassified
 from cnnbp.training.datasets import Subset
 from cnnbp.training.measure import Measurement
-from cnnbp.training.metrics import EpochMetrics
+from cnnbp.training.state import EpochMetrics
 
 HOSTILE = ["$x^", "日本", "[red]", "a\nb", "$", "long " * 20, "\\frac{", "\udcff"]
 

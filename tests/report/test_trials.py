@@ -1,6 +1,6 @@
 from cnnbp.optimizers import Adam
 from cnnbp.report.trials import draw_rates
-from cnnbp.training.lr_find import RatePoint, RateTest
+from cnnbp.training.trials import RatePoint, RateTest
 from tests.report.paper import printed
 
 

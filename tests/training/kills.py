@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnnbp.training.files import PARTIAL
+from cnnbp.files import PARTIAL
 from tests.training.runs import EVERYTHING, fingerprint, start, train, write_job
 
 _THREADS = (1, 2, 3)

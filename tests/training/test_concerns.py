@@ -5,12 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from cnnbp.training.activity import DeadChannels
-from cnnbp.training.concerns import concerns
-from cnnbp.training.gradients import TensorStep
-from cnnbp.training.metrics import EpochMetrics
+from cnnbp.training.concerns import DeadChannels, concerns, dead_channels
+from cnnbp.training.state import EpochMetrics, TensorStep
 from tests.cli.command import ROOT
-from tests.training.jobs import config, images, trained
+from tests.training.jobs import config, images, trained, working
 from tests.training.runs import train as run_train
 
 
@@ -149,3 +147,43 @@ def test_an_initial_loss_far_from_chance_gets_a_word(folder, tmp_path, std, far)
     [line] = [line for line in out.splitlines() if line.startswith("initial loss ")]
     assert "and ln(2) = 0.6931 when all classes are equally probable" in line
     assert ("far off" in line) == far
+
+
+LAYERS = (
+    {"conv2d": {"name": "conv1", "filters": 3, "kernel": 3}},
+    "batchnorm",
+    "relu",
+    "flatten",
+    {"dropout": {"p": 0.9}},
+    {"dense": {"name": "hidden", "units": 5}},
+    "relu",
+    {"dense": {"units": 2}},
+)
+
+
+def counted(folder, spoil=lambda state: None):
+    with working(config(folder, LAYERS, batch_size=8)) as (job, state):
+        spoil(state)
+        return dead_channels(job, state, next(job.batches(0)))
+
+
+def test_channels_that_are_0_for_every_image_and_place_are_counted(tmp_path):
+    def spoil(state):
+        state.parameters["batchnorm1"]["beta"][:2] = -100
+        state.parameters["hidden"]["b"][...] = [-100, 100, 100, -100, -100]
+
+    folder = images(tmp_path / "images")
+    assert counted(folder, spoil) == (DeadChannels("relu1", 2, 3, 8), DeadChannels("relu2", 3, 5, 8))
+
+
+def test_dropout_kills_nothing(tmp_path):
+    def spoil(state):
+        state.parameters["hidden"]["W"][...] = np.abs(state.parameters["hidden"]["W"])
+        state.parameters["batchnorm1"]["beta"][...] = 1
+
+    assert [relu.dead for relu in counted(images(tmp_path / "images"), spoil)] == [0, 0]
+
+
+def test_a_network_without_relu_is_not_run(tmp_path):
+    with working(config(images(tmp_path / "images"), ("flatten", {"dense": {"units": 2}}))) as (job, state):
+        assert dead_channels(job, state, next(job.batches(0))) == ()

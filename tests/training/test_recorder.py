@@ -1,13 +1,17 @@
 """Whenever a process ends, its files can be gone on from."""
 
+import platform
+
+import numpy as np
 import pytest
 
+from cnnbp import __version__
 from cnnbp.training import recorder
 from cnnbp.training.checkpoint import load_checkpoint
-from cnnbp.training.claim import new_run_directory
 from cnnbp.training.loop import EpochEvent, StepEvent, train
-from cnnbp.training.metrics import best_epoch
-from cnnbp.training.state import TrainingState
+from cnnbp.training.recorder import describe_environment
+from cnnbp.training.run_directory import new_run_directory
+from cnnbp.training.state import TrainingState, best_epoch
 from tests.training.jobs import config, images, working
 
 
@@ -74,3 +78,12 @@ def test_a_resumed_run_writes_its_new_configuration_before_what_is_made_with_it(
     monkeypatch.setattr(type(recording.directory), "write_config", lambda *_: written.append("config.yaml"))
     recorder.resume(recording.job, recording.directory, TrainingState.initial(recording.job.config))
     assert written == ["config.yaml", "last.npz"]
+
+
+def test_it_names_what_the_last_bits_depend_on():
+    environment = describe_environment(3)
+    assert environment.python == platform.python_version()
+    assert (environment.packages["cnnbp"], environment.packages["numpy"]) == (__version__, np.__version__)
+    assert environment.threads == 3
+    assert environment.blas
+    assert environment.cpu

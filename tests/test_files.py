@@ -3,7 +3,7 @@ import os
 import pytest
 
 from cnnbp.errors import CheckpointError
-from cnnbp.training.files import write_text, written_whole
+from cnnbp.files import write_text, written_whole
 from tests.training.disks import full_disk, read_only_disk
 
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from cnnbp.engine.ranks import ALONE
+from cnnbp.engine.ranks import ALONE, require_same
 from cnnbp.errors import DataError
-from cnnbp.training.agreement import require_same
 from tests.engine.thread_ranks import on_ranks
 
 
