@@ -8,17 +8,14 @@ Each row is a process of its own, in which the two take turns.
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-CONFIGS = Path(__file__).parents[2] / "configs" / "bench"
-WORKLOADS = ("lecture", "digits8", "mnist28", "cifar32", "photo64")
+from tests.bench.workloads import WORKLOADS
+
 THREADS = (1, 2)
-
-
 HEADER = (
     "workload",
     "threads",
@@ -46,9 +43,8 @@ def main() -> None:
 
 
 def _bench(workload: str, threads: int) -> dict[str, Any]:
-    config = CONFIGS / f"{workload}.yaml"
     options = ["--threads", str(threads), "--against", "torch", "--json", "-q"]
-    command = [sys.executable, "-m", "cnnbp", "bench", str(config), *options]
+    command = [sys.executable, "-m", "cnnbp", "bench", str(WORKLOADS[workload]), *options]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

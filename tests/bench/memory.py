@@ -19,10 +19,9 @@ from cnnbp.bench.steps import DTYPE, TrainingStep
 from cnnbp.config import load_config
 from cnnbp.engine import Engine, available_cores
 from cnnbp.inspect.images import random_images
+from tests.bench.workloads import WORKLOADS
 from tests.processes import PRIVATE, children, held
 
-CONFIGS = Path(__file__).parents[2] / "configs" / "bench"
-WORKLOADS = ("lecture", "digits8", "mnist28", "cifar32", "photo64")
 STEPS = 5
 
 
@@ -41,7 +40,7 @@ def _in_a_process(kind: str, workload: str) -> float:
 
 def measure(kind: str, workload: str) -> float:
     """Return by how many MiB this process grows at the peak of its steps."""
-    config = load_config(CONFIGS / f"{workload}.yaml")
+    config = load_config(WORKLOADS[workload])
     images = random_images(config, config.train.batch_size)
     with Engine(config.network, config.loss, threads=available_cores()) as engine:
         ours = TrainingStep(config, images, engine)
