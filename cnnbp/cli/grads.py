@@ -4,19 +4,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
 from cnnbp.cli.subject import ConfigOrRun, load_subject, tell_about
+from cnnbp.errors import ConfigError
 from cnnbp.inspect.examine import inspect_batch, is_small
 from cnnbp.inspect.images import batch_images
-from cnnbp.inspect.record import Model, Record
-from cnnbp.inspect.save import save_record
-from cnnbp.report.console import notes_console, one_line, results_console
+from cnnbp.inspect.record import Model
+from cnnbp.porting.files import require_suffix, save_reference
+from cnnbp.porting.layouts import Layout
+from cnnbp.porting.reference import reference_of
+from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.grads import draw_grads, grads_document
+from cnnbp.report.porting import draw_saved
 from cnnbp.report.trained import draw_trained
 
+_FILE = "The batch as a file"
 _READABLE = 4  # images whose numbers can be read one by one
 
 
@@ -33,11 +37,26 @@ def grads(
     ] = None,
     training: Annotated[bool, typer.Option("--train", help="With dropout, as in training.")] = False,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", help="Write the batch, its parameters and gradients, float64.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write every value and gradient, float64, as .npz or .safetensors.",
+            rich_help_panel=_FILE,
+        ),
     ] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="Of the file: the batch last, or first as in PyTorch.", rich_help_panel=_FILE)
+    ] = Layout.CHWM,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.", rich_help_panel=_FILE)
+    ] = False,
     common: Common,
 ) -> None:
     """Follow the chain rule through one batch, forward and backward, image by image."""
+    if save:
+        _require_free(save, force)
+    elif force or layout is not Layout.CHWM:
+        raise ConfigError("--force and --layout are about the file that --save writes: name one")
     chosen = load_subject(subject, arguments, common)
     config = chosen.config
     count = batch or (_READABLE if is_small(config.network) else config.train.batch_size)
@@ -48,7 +67,9 @@ def grads(
     inspection = inspect_batch(model, images, config.train.optimizer, dropout=training, seed=config.seed)
     notes = notes_console(quiet=common.quiet)
     if save:
-        _save(inspection.record, save, notes)
+        reference = reference_of(inspection.record, config, images, layout)
+        save_reference(save, reference)
+        draw_saved(save, reference, notes)
     if common.json:
         write_json(grads_document(inspection))
         return
@@ -57,7 +78,7 @@ def grads(
     draw_grads(inspection, results_console())
 
 
-def _save(record: Record, path: Path, notes: Console) -> None:
-    over = ", over an older one" if path.exists() else ""
-    save_record(record, path)
-    notes.print(f"wrote {one_line(str(path))}{over}", soft_wrap=True)
+def _require_free(path: Path, force: bool) -> None:
+    require_suffix(path)
+    if path.exists() and not force:
+        raise ConfigError(f"{str(path)!r} exists already; --force writes over it")

@@ -1,7 +1,7 @@
 """The analytic gradient once more, node by node on given branches, with something done to every number on the way."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,11 @@ Disturb = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Gradients:
-    """∂/∂θ by "node.tensor", and ∂/∂value by the value's index; the output, where it was computed anew."""
+    """∂/∂θ by "node.tensor", and ∂/∂value by the value's index; the values too, where they were computed anew."""
 
     parameters: dict[str, Array]
     values: dict[int, Array]
-    output: Array | None = None
+    outputs: dict[int, Array] = field(default_factory=dict)
 
 
 def undisturbed(array: Array) -> Array:
@@ -54,7 +54,7 @@ class _Replay:
             xs = tuple(self.disturb(values[i]) for i in node.inputs)
             values[node.index] = self._forward(node, xs[0] if len(xs) == 1 else xs, caches)
         y = values[computation.output]
-        found = Gradients({}, {computation.output: computation.head.gradient(y, self.disturb)}, y)
+        found = Gradients({}, {computation.output: computation.head.gradient(y, self.disturb)}, values)
         for node in reversed(computation.nodes):
             self._backward(node, self._disturbed(node, caches[node.index]), found)
         found.values.update({i: self.disturb(gradient) for i, gradient in found.values.items()})

@@ -53,8 +53,9 @@ class Amplification:
     @cached_property
     def forward_rounding(self) -> float:
         """How far off what is differentiated may be, which is the sum of the head's parts."""
-        head, columns = self._given[0].head, np.arange(self._given[0].batch_size)
-        sums = [head.parts(sample.output, columns).sum() for sample in self._samples if sample.output is not None]
+        computation, columns = self._given[0], np.arange(self._given[0].batch_size)
+        outputs = [sample.outputs[computation.output] for sample in self._samples]
+        sums = [computation.head.parts(output, columns).sum() for output in outputs]
         return UNITS * UNIT_ROUNDOFF * float(np.std(sums, ddof=1)) / DISTURBANCE
 
     def rounding(self, argument: Argument) -> Array:

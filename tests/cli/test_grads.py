@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from tests.cli.command import ROOT, cnnbp
 from tests.cli.runs import document, image_folder, trained_run
 from tests.cli.terminal import Terminal
+from tests.porting.references import read_back
 
 SLOPES = ("Z2", "W2", "b2", "f", "F", "A1", "Z1", "W1", "b1", "X")
 CHAIN = (
@@ -20,11 +21,10 @@ LECTURE, DIGITS = ROOT / "configs/lecture.yaml", ROOT / "configs/digits.yaml"
 
 
 def saved(folder, *arguments):
-    exit_code, _, errors = cnnbp("grads", *arguments, "--save", "batch.npz", cwd=folder)
+    exit_code, _, errors = cnnbp("grads", *arguments, "--save", "batch.npz", "--force", cwd=folder)
     assert exit_code == 0, errors
     assert "wrote batch.npz" in errors
-    with np.load(folder / "batch.npz", allow_pickle=False) as arrays:
-        return dict(arrays)
+    return read_back(folder / "batch.npz")[1]
 
 
 def correlated(x, W, b, pad=0):
@@ -83,6 +83,7 @@ def assert_derivative(arrays, loss, names, entries=None):
 def test_every_saved_gradient_of_the_lecture_is_a_derivative_of_its_loss(tmp_path):
     arrays = saved(tmp_path, LECTURE)
     assert {array.dtype for name, array in arrays.items() if name != "y"} == {np.dtype(np.float64)}
+    assert arrays["y"].dtype == np.int64
     assert arrays["loss"] == pytest.approx(lecture_loss(arrays["X"], arrays["y"], parts(arrays, "param/")), rel=1e-12)
     assert_derivative(arrays, lecture_loss, ["conv1.W", "conv1.b", "dense1.W", "dense1.b", "X"])
 
@@ -188,6 +189,23 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path):
     assert (exit_code, screen) == (3, "")
     assert "cannot write" in errors
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_not_written_over_without_force_and_its_options_need_one(tmp_path):
+    (tmp_path / "x.npz").write_text("mine")
+    for options, reason in {
+        ("--save", "x.npz"): "'x.npz' exists already; --force writes over it",
+        ("--save", "x.txt"): "the suffix decides on the format, .npz or .safetensors",
+        ("--layout", "nchw"): "--force and --layout are about the file that --save writes",
+    }.items():
+        exit_code, screen, errors = cnnbp("grads", LECTURE, *options, cwd=tmp_path)
+        assert (exit_code, screen) == (2, "")
+        assert reason in errors
+    assert (tmp_path / "x.npz").read_text() == "mine"
+    exit_code, _, errors = cnnbp("grads", LECTURE, "--save", "x.npz", "--layout", "nchw", "--force", cwd=tmp_path)
+    assert exit_code == 0
+    assert "wrote x.npz: 28 arrays, layout nchw" in errors
+    assert read_back(tmp_path / "x.npz")[1]["X"].shape == (4, 1, 6, 6)
 
 
 def test_without_images_the_batch_is_random_and_a_line_says_so():

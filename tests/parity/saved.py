@@ -52,7 +52,8 @@ def _distance(config: Config, saved: Mapping[str, Array]) -> float:
         for name, tensor in tensors.items()
         if tensor.grad is not None
     }
-    far = apart(_below("grad/", saved), {**gradients, "X": to_numpy(x.grad)})
+    by_parameters = {name: array for name, array in _below("grad/", saved).items() if name == "X" or "." in name}
+    far = apart(by_parameters, {**gradients, "X": to_numpy(x.grad)})
     return max(far, abs(value.item() - float(saved["loss"])))
 
 

@@ -1,0 +1,1 @@
+"""For those who write a backward pass in another language: one batch as a file, and what differs from it."""
