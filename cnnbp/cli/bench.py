@@ -7,7 +7,7 @@ import typer
 
 from cnnbp.bench import run_bench
 from cnnbp.cli.common import Common, ConfigFile, DataAndOverrides, load_job, verb
-from cnnbp.cli.subject import tell_about
+from cnnbp.cli.config_or_run import tell_about
 from cnnbp.inspect.images import batch_images
 from cnnbp.report.bench import draw_bench
 from cnnbp.report.console import notes_console, results_console

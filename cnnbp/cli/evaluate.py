@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, verb
-from cnnbp.cli.subject import Run
+from cnnbp.cli.config_or_run import RunPath
 from cnnbp.data.folder import ImageFolder
 from cnnbp.evaluate.images import SplitName, images_to_evaluate
 from cnnbp.evaluate.scores import evaluate as evaluated
@@ -24,7 +24,7 @@ from cnnbp.training.trained import Trained, load_trained
 
 @verb
 def evaluate(
-    run: Run,
+    run: RunPath,
     data: Annotated[
         Path | None,
         typer.Argument(metavar="DATA", show_default=False, help="Another image folder than the run's own."),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, verb
-from cnnbp.cli.subject import Run
+from cnnbp.cli.config_or_run import RunPath
 from cnnbp.export import Format, export_checkpoint
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
@@ -17,7 +17,7 @@ from cnnbp.training.trained import load_trained
 
 @verb
 def export(
-    run: Run,
+    run: RunPath,
     *,
     to: Annotated[Format, typer.Option(show_default=False, help="The format.")],
     out: Annotated[

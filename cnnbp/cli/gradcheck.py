@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.subject import Subject, load_subject, tell_about
+from cnnbp.cli.config_or_run import ConfigOrRun, load_config_or_run, tell_about
 from cnnbp.errors import ConfigError
 from cnnbp.gradcheck import GradcheckReport, check_network
 from cnnbp.gradcheck.bugs import fitting_bugs, plant
@@ -61,7 +61,7 @@ def gradcheck(
         _self_test(subject or bug, common)
     if subject is None:
         raise ConfigError("gradcheck needs a CONFIG or a RUN (or --self-test, which takes none)")
-    chosen = load_subject(subject, arguments, common)
+    chosen = load_config_or_run(subject, arguments, common)
     if bug == _LIST:
         _list_bugs(chosen, common)
     report = _check(chosen, bug, sys.maxsize if full else entries, tensors or (), batch, common)
@@ -70,10 +70,10 @@ def gradcheck(
 
 
 def _check(
-    subject: Subject, bug: str | None, entries: int | None, tensors: Sequence[str], batch: int, common: Common
+    chosen: ConfigOrRun, bug: str | None, entries: int | None, tensors: Sequence[str], batch: int, common: Common
 ) -> GradcheckReport:
-    config = subject.config
-    images = batch_images(config, batch, trained=subject.trained, threads=common.cores)
+    config = chosen.config
+    images = batch_images(config, batch, trained=chosen.trained, threads=common.cores)
     network, loss = config.network, config.loss.balanced(images.class_counts)
     if bug:
         network, loss = plant(network, loss, bug)
@@ -82,8 +82,8 @@ def _check(
         return check_network(
             network,
             loss,
-            subject.parameters,
-            subject.running_statistics,
+            chosen.parameters,
+            chosen.running_statistics,
             images.x,
             images.labels,
             entries=entries,
@@ -106,9 +106,9 @@ def _show(report: GradcheckReport, plot: Path | None, common: Common) -> None:
         notes_console(quiet=common.quiet).print(f"wrote {plot}")
 
 
-def _list_bugs(subject: Subject, common: Common) -> None:
+def _list_bugs(chosen: ConfigOrRun, common: Common) -> None:
     """Name the bugs that can be planted in a network, and end."""
-    config = subject.config
+    config = chosen.config
     bugs = fitting_bugs(config.network, config.loss)
     if common.json:
         write_json(bugs)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.subject import ConfigOrRun, load_subject, tell_about
+from cnnbp.cli.config_or_run import ConfigOrRunPath, load_config_or_run, tell_about
 from cnnbp.errors import ConfigError
 from cnnbp.inspect.examine import inspect_batch, is_small
 from cnnbp.inspect.images import batch_images
@@ -26,7 +26,7 @@ _READABLE = 4  # images whose numbers can be read one by one
 
 @verb
 def grads(
-    subject: ConfigOrRun,
+    subject: ConfigOrRunPath,
     arguments: DataAndOverrides = None,
     *,
     batch: Annotated[
@@ -57,7 +57,7 @@ def grads(
         _require_free(save, force)
     elif force or layout is not Layout.CHWM:
         raise ConfigError("--force and --layout are about the file that --save writes: name one")
-    chosen = load_subject(subject, arguments, common)
+    chosen = load_config_or_run(subject, arguments, common)
     config = chosen.config
     count = batch or (_READABLE if is_small(config.network) else config.train.batch_size)
     images = batch_images(config, count, trained=chosen.trained, threads=common.cores)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, verb
-from cnnbp.cli.subject import Run
+from cnnbp.cli.config_or_run import RunPath
 from cnnbp.data.store import BadImage
 from cnnbp.errors import DataError
 from cnnbp.evaluate.predictions import FoundImages, Prediction, find_images
@@ -27,7 +27,7 @@ _STDIN = Path("-")
 
 @verb
 def predict(
-    run: Run,
+    run: RunPath,
     images: Annotated[
         list[Path],
         typer.Argument(

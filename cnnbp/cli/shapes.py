@@ -6,12 +6,11 @@ import typer
 
 from cnnbp.cli.common import Common, ConfigFile, Overrides, load_job, split_arguments, verb
 from cnnbp.errors import ConfigError
+from cnnbp.inspect.costs import network_shapes, with_batch
 from cnnbp.inspect.memory import step_memory
-from cnnbp.inspect.shapes import network_shapes, with_batch
 from cnnbp.report.console import results_console
 from cnnbp.report.document import write_json
-from cnnbp.report.shapes import draw_backward, draw_shapes, draw_totals
-from cnnbp.report.shapes_document import shapes_document
+from cnnbp.report.shapes import draw_backward, draw_shapes, draw_totals, shapes_document
 
 
 @verb

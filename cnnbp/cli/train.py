@@ -1,19 +1,30 @@
-"""`cnnbp train`: train a network on an image folder, and write a run directory."""
+"""`cnnbp train`: train a network on an image folder, and write a run directory; or try something first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from cnnbp.cli import train_run, train_trials
 from cnnbp.cli.common import Common, load_job, split_arguments, verb
-from cnnbp.cli.ranks import as_one, join
-from cnnbp.cli.train_parts import Screen, TrainOptions
+from cnnbp.cli.processes import as_one, join
+from cnnbp.cli.train_run import TrainOptions, begin, go_on, load, show_start
+from cnnbp.config import Config
 from cnnbp.errors import ConfigError
+from cnnbp.report.curves import draw_curves
+from cnnbp.report.document import write_json
+from cnnbp.report.epochs import EpochRows
+from cnnbp.report.progress import progress_bar
+from cnnbp.report.trials import draw_dry_run, draw_overfit, draw_rates
+from cnnbp.training import trials
+from cnnbp.training.datasets import Datasets
+from cnnbp.training.state import TrainingState
 
 _TRIALS = "Trials, which write nothing"
+_DID_NOT_LEARN = 1
 
 Arguments = Annotated[
     list[str] | None,
@@ -52,45 +63,79 @@ def train(
     common: Common,
 ) -> None:
     """Train, and show shapes, batch gradients and curves."""
+    modes = {"--resume": resume, "--dry-run": dry_run, "--overfit": overfit, "--lr-find": lr_find, "--run": run}
     ranks = join()
     with as_one(ranks):
         if ranks.rank:
             common = replace(common, quiet=True)
         options = TrainOptions(run, allow_changes, grads, plots, skip_bad, common, ranks)
-        _train(arguments, resume, dry_run, overfit, lr_find, options)
+        _refuse_several(modes)
+        if resume:
+            go_on(resume, *split_arguments(arguments), options)
+            return
+        name, config = _configuration(arguments, common)
+        if dry_run:
+            _try_one_step(config, options)
+        elif overfit:
+            _try_overfitting(config, overfit, options)
+        elif lr_find:
+            _try_rates(config, options)
+        else:
+            begin(config, name, options)
 
 
-def _train(
-    arguments: Sequence[str] | None,
-    resume: Path | None,
-    dry_run: bool,
-    overfit: int | None,
-    lr_find: bool,
-    options: TrainOptions,
-) -> None:
-    common = options.common
-    given = [name for name, value in _modes(resume, dry_run, overfit, lr_find, options.run).items() if value]
+def _refuse_several(modes: Mapping[str, object]) -> None:
+    given = [name for name, value in modes.items() if value]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)} do not go together")
-    if resume:
-        data, overrides = split_arguments(arguments)
-        train_run.go_on(resume, data, overrides, options)
-        return
+
+
+def _configuration(arguments: Sequence[str] | None, common: Common) -> tuple[str, Config]:
+    """Return what the configuration's file is called, and what is in it."""
     if not arguments:
         raise ConfigError("a configuration is missing: cnnbp train CONFIG, or cnnbp train --resume RUN")
-    config, *rest = arguments
-    settings, screen = load_job(Path(config), rest, common), Screen.of(common)
-    if dry_run:
-        train_trials.try_one_step(settings, options, screen)
-    elif overfit:
-        train_trials.try_overfitting(settings, overfit, options, screen)
-    elif lr_find:
-        train_trials.try_rates(settings, options, screen)
-    else:
-        train_run.begin(settings, Path(config).stem, options, screen)
+    file, *rest = arguments
+    return Path(file).stem, load_job(Path(file), rest, common)
 
 
-def _modes(
-    resume: Path | None, dry_run: bool, overfit: int | None, lr_find: bool, run: Path | None
-) -> dict[str, object]:
-    return {"--resume": resume, "--dry-run": dry_run, "--overfit": overfit, "--lr-find": lr_find, "--run": run}
+def _try_one_step(config: Config, options: TrainOptions) -> None:
+    """Take one step and show it."""
+    job = load(config, options)
+    with job.engine:
+        show_start(job, TrainingState.initial(config), options)
+        result = trials.dry_run(job)
+    draw_dry_run(result, config.network, options.results)
+    if options.common.json:
+        write_json(result)
+
+
+def _try_overfitting(config: Config, images: int, options: TrainOptions) -> None:
+    """Learn a few images by heart; exit code 1 where that fails."""
+    config = trials.overfit_config(config)
+    job = load(config, options, partial(Datasets.only, count=images))
+    state = TrainingState.initial(config)
+    with job.engine, progress_bar(options.notes) as bar:
+        rows = EpochRows(config.train.epochs, images, [], Console(quiet=True), bar)
+        for event in trials.overfit(job, state):
+            rows.show(event)
+        result = trials.overfit_result(job, state)
+    draw_curves(state.history, options.results)
+    draw_overfit(result, options.results)
+    if options.common.json:
+        write_json(result)
+    if not result.learned:
+        raise typer.Exit(_DID_NOT_LEARN)
+
+
+def _try_rates(config: Config, options: TrainOptions) -> None:
+    """Raise the learning rate until the loss explodes, and suggest one."""
+    job = load(config, options)
+    points = []
+    with job.engine, progress_bar(options.notes) as bar:
+        for point in trials.range_test(job, TrainingState.initial(config)):
+            points.append(point)
+            bar.show("range test", len(points), trials.STEPS)
+    result = trials.RateTest.of(points)
+    draw_rates(result, config.train.optimizer, options.results)
+    if options.common.json:
+        write_json(result)

@@ -1,142 +1,196 @@
-"""Runs: a new one, or one that goes on."""
+"""A run from its start to its end: a new one, or one that goes on."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 
 import typer
+from rich.console import Console
 
+from cnnbp.cli.common import Common
 from cnnbp.cli.interruption import Interruption
-from cnnbp.cli.train_end import finish, follow_to_the_end, stop
-from cnnbp.cli.train_parts import Screen, TrainOptions, load, show_start
-from cnnbp.config import Config, load_config
+from cnnbp.config import Config, dump_config, load_config
+from cnnbp.engine.ranks import Ranks, gather_texts, require_same
 from cnnbp.errors import CheckpointError, Diverged
+from cnnbp.inspect.costs import network_shapes
+from cnnbp.report import train as report
+from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.epochs import EpochRows
+from cnnbp.report.pictures import save_pictures
 from cnnbp.report.progress import Bar, progress_bar
-from cnnbp.report.train import draw_finished, draw_gradients, draw_resumed
+from cnnbp.report.shapes import draw_shapes
 from cnnbp.training import loop, recorder
-from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, share_checkpoint, share_config
+from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, share_checkpoint, share_config, without_data_path
 from cnnbp.training.concerns import Concern
+from cnnbp.training.datasets import Datasets
 from cnnbp.training.divergence import TrainingDiverged
+from cnnbp.training.job import Job
+from cnnbp.training.loading import load_datasets
 from cnnbp.training.loop import EpochEvent
+from cnnbp.training.measure import Measurement
 from cnnbp.training.recorder import Follower, Recorder
 from cnnbp.training.resume import adapted_state, newest_checkpoint, refuse_changes, refuse_other_images
-from cnnbp.training.run_directory import RunDirectory, claimed, existing_run_directory, new_run_directory, refuse_used
+from cnnbp.training.run_directory import (
+    RunDirectory,
+    claimed,
+    existing_run_directory,
+    new_run_directory,
+    refuse_used,
+)
 from cnnbp.training.state import TrainingState
+from cnnbp.training.summary import Status, summarize
 
 _DIVERGED = "diverged.json"
 
 
-def begin(config: Config, name: str, options: TrainOptions, screen: Screen) -> None:
+@dataclass(frozen=True)
+class TrainOptions:
+    """The command line's options, other than what chooses between the ways of training."""
+
+    run: Path | None
+    allow_changes: bool
+    grads: int | None
+    plots: bool
+    skip_bad: bool
+    common: Common
+    ranks: Ranks
+
+    @cached_property
+    def threads(self) -> int:
+        """How many cores each rank uses."""
+        return self.common.threads or self.ranks.cores
+
+    @cached_property
+    def results(self) -> Console:
+        """Where results are shown; with --json nowhere, for then stdout is the document's."""
+        return notes_console(quiet=True) if self.common.json else results_console()
+
+    @cached_property
+    def notes(self) -> Console:
+        """Where progress and warnings are shown."""
+        return notes_console(quiet=self.common.quiet)
+
+
+def begin(config: Config, name: str, options: TrainOptions) -> None:
     """Train from the first step, into a run directory of its own."""
     leads = options.ranks.rank == 0
     if leads and options.run:
         refuse_used(options.run)
-    job = load(config, options, screen)
+    job = load(config, options)
     with job.engine:
         state = TrainingState.initial(config)
-        show_start(job, state, screen)
+        show_start(job, state, options)
         if not leads:
-            _train(partial(Follower, job, state), options, screen)
+            _train(partial(Follower, job, state), options)
             return
         with new_run_directory(options.run, name) as directory:
-            _train(partial(recorder.start, job, directory), options, screen)
+            _train(partial(recorder.start, job, directory), options)
 
 
 def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOptions) -> None:
     """Train on from where a run stopped, or from one of its checkpoints; a finished run is left as it is."""
     if options.ranks.rank:
-        _follow(options, Screen.of(options.common))
+        _follow(options)
         return
     with claimed(existing_run_directory(run)) as directory:
         checkpoint = load_checkpoint(run) if run.is_file() else newest_checkpoint(directory)
-        _go_on(checkpoint, directory, data, overrides, options)
+        config = load_config(directory.config, [*overrides, *options.common.overrides])
+        config = config if data is None else config.with_data(data)
+        if not options.allow_changes:
+            refuse_changes(checkpoint.config, config)
+        history = checkpoint.state.history
+        summary = directory.finished_summary(len(history)) if loop.is_over(config.train, history) else None
+        options.ranks.any(summary is not None)  # what the others wait for
+        if summary is None:
+            _train_on(checkpoint, directory, config, options)
+        elif options.common.json:
+            write_json(summary)
+        else:
+            report.draw_finished(directory.path, len(history), summary["status"], options.results)
 
 
-def _go_on(
-    checkpoint: Checkpoint, directory: RunDirectory, data: Path | None, overrides: list[str], options: TrainOptions
-) -> None:
-    screen = Screen.of(options.common)
-    config = load_config(directory.config, [*overrides, *options.common.overrides])
-    config = config if data is None else config.with_data(data)
-    if not options.allow_changes:
-        refuse_changes(checkpoint.config, config)
-    history = checkpoint.state.history
-    summary = directory.finished_summary(len(history)) if loop.is_over(config.train, history) else None
-    options.ranks.any(summary is not None)  # what the others wait for
-    if summary is None:
-        _train_on(checkpoint, directory, config, options, screen)
-    elif options.common.json:
-        write_json(summary)
-    else:
-        draw_finished(directory.path, len(history), summary["status"], screen.results)
-
-
-def _follow(options: TrainOptions, screen: Screen) -> None:
+def _follow(options: TrainOptions) -> None:
     """Train on with rank 0, which alone has to see the run directory."""
     if not options.ranks.any(False):
         checkpoint, config = share_checkpoint(None, options.ranks), share_config(None, options.ranks)
-        job = load(config, options, screen)
+        job = load(config, options)
         with job.engine:
-            _train(partial(Follower, job, adapted_state(checkpoint, job)), options, screen)
+            _train(partial(Follower, job, adapted_state(checkpoint, job)), options)
 
 
-def _train_on(
-    checkpoint: Checkpoint, directory: RunDirectory, config: Config, options: TrainOptions, screen: Screen
-) -> None:
+def _train_on(checkpoint: Checkpoint, directory: RunDirectory, config: Config, options: TrainOptions) -> None:
     checkpoint, config = share_checkpoint(checkpoint, options.ranks), share_config(config, options.ranks)
-    job = load(config, options, screen)
+    job = load(config, options)
     if not options.allow_changes:
         refuse_other_images(directory, checkpoint, job.datasets)
     state = adapted_state(checkpoint, job)
-    draw_resumed(checkpoint.config, job, state, screen.results)
+    report.draw_resumed(checkpoint.config, job, state, options.results)
     with job.engine:
-        _train(partial(recorder.resume, job, directory, state), options, screen)
+        _train(partial(recorder.resume, job, directory, state), options)
 
 
-def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions, screen: Screen) -> None:
+def load(
+    config: Config, options: TrainOptions, select: Callable[[Datasets], Datasets] = lambda datasets: datasets
+) -> Job:
+    """Scan and decode the images, and return the job; `select` narrows what was found."""
+    require_same("settings", dump_config(without_data_path(config)), options.ranks)
+    with progress_bar(options.notes) as bar:
+        datasets = load_datasets(
+            config,
+            skip_bad=options.skip_bad,
+            threads=options.threads,
+            progress=lambda split, done, total: bar.show(f"decoding {split}", done, total),
+            ranks=options.ranks,
+        )
+    job = Job.of(config, select(datasets), threads=options.threads, ranks=options.ranks)
+    report.draw_job(job, options.results)
+    if options.ranks.size > 1:
+        report.draw_ranks(job, gather_texts(options.ranks.host, options.ranks), options.results, options.notes)
+    report.draw_job_notes(job, options.notes)
+    return job
+
+
+def show_start(job: Job, state: TrainingState, options: TrainOptions) -> None:
+    """Show the shapes, and what the loss is before anything is learned."""
+    draw_shapes(network_shapes(job.config.network, job.config.loss, job.batch_size), options.results)
+    report.draw_initial_loss(job.initial_loss(state), job.chance_loss, len(job.datasets.classes), options.results)
+
+
+def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions) -> None:
     """Train to the end, or until Ctrl-C; then write and show what came of it."""
     started = perf_counter()
-    with progress_bar(screen.notes) as bar, Interruption(options.ranks, bar=bar.moves) as interruption:
+    with progress_bar(options.notes) as bar, Interruption(options.ranks, bar=bar.moves) as interruption:
         recorder = begin()
-        concerns = _steps(recorder, options, screen, bar, interruption)
+        concerns = _steps(recorder, options, bar, interruption)
         recorder.save()
     seconds = perf_counter() - started
     over = loop.is_over(recorder.job.config.train, recorder.state.history)
     if isinstance(recorder, Recorder):
-        (finish if over else stop)(recorder, seconds, concerns, options, screen)
+        (_finish if over else _stop)(recorder, seconds, concerns, options)
     elif over:
-        follow_to_the_end(recorder, screen)
+        _evaluate(recorder.job, share_checkpoint(None, options.ranks).state, options)
     if not over:
         raise typer.Exit(interruption.exit_code)
 
 
-def _steps(
-    recorder: Recorder | Follower, options: TrainOptions, screen: Screen, bar: Bar, interruption: Interruption
-) -> list[Concern]:
-    """Train and show it, to the end or until somebody asks for it; return what looked wrong."""
+def _steps(recorder: Recorder | Follower, options: TrainOptions, bar: Bar, interruption: Interruption) -> list[Concern]:
+    """Train and show it, to the end or until a signal asks for one; return what looked wrong."""
     job, state = recorder.job, recorder.state
-    rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, screen.notes, bar)
+    rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, options.notes, bar)
     with _explained(recorder):
         for event in recorder.watch(loop.train(job, state)):
             rows.show(event)
             if isinstance(event, EpochEvent) and options.grads and event.metrics.epoch % options.grads == 0:
-                _show_gradients(recorder, bar, screen)
+                title = f"Batch gradients, epoch {event.metrics.epoch}"
+                with bar.away():
+                    report.draw_gradients(state.last_step, job.config.network, options.results, title)
             if options.ranks.any(interruption.requested):
                 break
     return list(rows.concerns.values())
-
-
-def _show_gradients(recorder: Recorder | Follower, bar: Bar, screen: Screen) -> None:
-    state = recorder.state
-    with bar.away():
-        draw_gradients(
-            state.last_step, recorder.job.config.network, screen.results, f"Batch gradients, epoch {state.epoch}"
-        )
 
 
 @contextmanager
@@ -154,3 +208,37 @@ def _explained(recorder: Recorder | Follower) -> Iterator[None]:
         except CheckpointError as failure:  # a full disk must not hide what is worse
             files = str(failure)
         raise Diverged(f"{error}\n  {files}\n  last good checkpoint: {directory.last}") from error
+
+
+def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:
+    """Measure the best checkpoint, and write and show what came of the run."""
+    job, state, directory = recorder.job, recorder.state, recorder.directory
+    best = share_checkpoint(load_checkpoint(directory.best), options.ranks).state
+    evaluated = _evaluate(job, best, options)
+    status: Status = "stopped early" if state.epoch < job.config.train.epochs else "finished"
+    run = str(directory.path)
+    summary = summarize(job, state, status, run=run, seconds=seconds, evaluated=evaluated, concerns=concerns)
+    directory.write_confusion(evaluated.confusion(len(summary.classes)), summary.classes)
+    if options.plots:
+        save_pictures(state.history, best.parameters, job, evaluated, directory.path)
+    directory.write_summary(summary)
+    if options.common.json:
+        write_json(summary)
+    report.draw_result(job, state, summary, evaluated, options.results)
+
+
+def _stop(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:
+    """Write and show how far the run came."""
+    job, state, run = recorder.job, recorder.state, str(recorder.directory.path)
+    summary = summarize(job, state, "interrupted", run=run, seconds=seconds, evaluated=None, concerns=concerns)
+    recorder.directory.write_summary(summary)
+    if options.common.json:
+        write_json(summary)
+    report.draw_summary(summary, options.results)
+
+
+def _evaluate(job: Job, best: TrainingState, options: TrainOptions) -> Measurement:
+    """Run the test images through the network; without any, those that validated, and at last those that trained."""
+    subset = next(part for part in (job.datasets.test, job.datasets.validation, job.datasets.train) if part)
+    with progress_bar(options.notes) as bar:
+        return job.measure(best, subset, lambda done: bar.show(f"evaluating {subset.name}", done, len(subset)))

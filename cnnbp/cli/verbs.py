@@ -1,15 +1,15 @@
 """The list of verbs, and the group that imports one only when it runs."""
 
 import gc
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from cnnbp.cli.company import refuse_company
-from cnnbp.errors import CnnbpError
+from cnnbp.errors import CnnbpError, ConfigError
 
 VERBS: Mapping[str, str] = {
     "train": "Train a network on an image folder; write a run directory.",
@@ -27,6 +27,10 @@ VERBS: Mapping[str, str] = {
 
 _ON_RANKS = {"train"}  # what several processes can do together
 
+# MPICH and Intel MPI, Open MPI, and Slurm's srun tell every process where it stands.
+_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+_RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
+
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 OUT_OF_MEMORY = 2
 
@@ -40,7 +44,7 @@ class VerbGroup(TyperGroup):
         if name is None:
             return name, placeholder, rest
         if name not in _ON_RANKS:
-            refuse_company(name)
+            _refuse_several_processes(name)
         return name, load_verb(name), rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -63,6 +67,25 @@ def load_verb(name: str) -> Any:
     app = typer.Typer(add_completion=False)
     app.command(name, help=VERBS[name])(getattr(module, name))
     return typer.main.get_command(app)
+
+
+def processes_started() -> int:
+    """Return how many processes mpiexec or srun has started together, without asking MPI; 1 for one on its own."""
+    return _told(_SIZES, 1)
+
+
+def _refuse_several_processes(verb: str) -> None:
+    """Raise ConfigError in the first of several processes, and end the others."""
+    if processes_started() == 1:
+        return
+    if _told(_RANKS, 0):
+        raise typer.Exit(ConfigError.exit_code)
+    raise ConfigError(f"cnnbp {verb} works in one process: start it without mpiexec or srun; only train uses several")
+
+
+def _told(names: Sequence[str], default: int) -> int:
+    """Return the first of these environment variables that is a number."""
+    return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdecimal()), default)
 
 
 def failure(error: CnnbpError | MemoryError | KeyboardInterrupt) -> tuple[str, int]:

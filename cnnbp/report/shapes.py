@@ -1,14 +1,14 @@
-"""What `cnnbp shapes` shows: each layer's shapes and costs, the way back, and the totals."""
+"""What `cnnbp shapes` shows: each layer's shapes and costs, the way back, and the totals; and `--json`."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.text import Text
 
 from cnnbp.arrays import Shape, format_shape
+from cnnbp.inspect.costs import LayerShapes, NetworkShapes
 from cnnbp.inspect.memory import StepMemory
-from cnnbp.inspect.shapes import LayerShapes, NetworkShapes
 from cnnbp.inspect.symbols import slope
 from cnnbp.layers import Window
 from cnnbp.network import INPUT
@@ -68,6 +68,32 @@ def draw_totals(shapes: NetworkShapes, console: Console) -> None:
     }
     for name, line in lines.items():
         console.print(Text.assemble((f"{name:<12}", "bold"), line), soft_wrap=True)
+
+
+def shapes_document(shapes: NetworkShapes) -> dict[str, Any]:
+    """Return the shapes as JSON holds them: the batch axis only where it says so, null while M is not known.
+
+    Memory is of one image, or of the batch where M is known; multiply-accumulates are always of one image.
+    """
+    totals = {
+        "parameter_count": shapes.parameter_count,
+        "macs": shapes.macs,
+        "backward_macs": shapes.backward_macs,
+        "kept_bytes": (shapes.batch or 1) * shapes.kept_bytes,
+    }
+    if shapes.step:
+        totals |= {
+            "peak_memory_bytes": shapes.step.peak_bytes,
+            "micro_batch": shapes.step.micro_batch,
+            "threads": shapes.step.threads,
+        }
+    return {
+        "input": shapes.input_shape,
+        "batch": shapes.batch,
+        "layers": [_layer_document(layer, shapes.batch) for layer in shapes.layers],
+        "loss": {"type": shapes.loss.type, "symbol": shapes.loss.symbol, "output_shape": shapes.loss.output_shape},
+        "totals": totals,
+    }
 
 
 def _step(step: StepMemory) -> str:
@@ -146,3 +172,28 @@ def _bold(symbol: str) -> Text:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _layer_document(layer: LayerShapes, batch: int | None) -> dict[str, Any]:
+    parameters = {parameter.name: parameter.shape for parameter in layer.parameters}
+    return {
+        "index": layer.index,
+        "name": layer.name,
+        "type": layer.type,
+        "symbol": layer.symbol,
+        "inputs": layer.inputs,
+        "output_shape": layer.output_shape,
+        "window": layer.window,
+        "parameters": parameters,
+        "parameter_count": layer.parameter_count,
+        "macs": layer.macs,
+        "backward_macs": layer.backward_macs,
+        "receptive_field": layer.receptive_field,
+        "activation_bytes": (batch or 1) * layer.activation_bytes,
+        "cache_bytes": (batch or 1) * layer.cache_bytes,
+        "gradients": {
+            **parameters,
+            "output": [*layer.output_shape, batch],
+            "per_image": {name: [*shape, batch] for name, shape in parameters.items()},
+        },
+    }

@@ -45,6 +45,22 @@ def draw_job(job: Job, console: Console) -> None:
     console.print()
 
 
+def draw_ranks(job: Job, hosts: Sequence[str], results: Console, notes: Console) -> None:
+    """Say on how many hosts how many ranks work, and warn where a batch is cut into fewer pieces than that."""
+    machines, threads, count = len(set(hosts)), job.engine.threads, job.micro_batches
+    on = f"{machines} hosts" if machines > 1 else hosts[0]
+    results.print(
+        Text.assemble(("ranks    ", "bold"), f"{len(hosts)} on {on}, {threads} thread{'s' * (threads > 1)} each")
+    )
+    idle = len(hosts) - count
+    if idle > 0:
+        notes.print(
+            f"warning: a batch of {job.batch_size} images is cut into {count} micro-batch{'es' * (count > 1)}, so "
+            f"{idle} of {len(hosts)} ranks have nothing to do: a larger train.batch_size gives them work",
+            style="yellow",
+        )
+
+
 def draw_job_notes(job: Job, console: Console) -> None:
     """Say what was skipped, what decoding had to do, and which images are in two splits."""
     draw_skipped_images(job.datasets.bad, console)

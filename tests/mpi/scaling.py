@@ -20,7 +20,7 @@ from time import perf_counter
 
 import numpy as np
 
-from cnnbp.cli.ranks import as_one
+from cnnbp.cli.processes import as_one
 from cnnbp.config import Config, load_config
 from cnnbp.engine import Engine, MicroBatch, available_cores, micro_batch_size
 from cnnbp.engine.mpi import MpiRanks

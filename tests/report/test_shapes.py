@@ -1,6 +1,6 @@
 import pytest
 
-from cnnbp.inspect.shapes import network_shapes
+from cnnbp.inspect.costs import network_shapes
 from cnnbp.layers import Dense, Flatten
 from cnnbp.losses import CrossEntropy, MeanSquaredError
 from cnnbp.network import Network

@@ -6,7 +6,7 @@ from cnnbp.config.problems import did_you_mean
 from cnnbp.errors import ConfigError
 from cnnbp.gradcheck.bugs.activations import ACTIVATION_BUGS
 from cnnbp.gradcheck.bugs.convolution import CONVOLUTION_BUGS
-from cnnbp.gradcheck.bugs.losses import LOSS_BUGS
+from cnnbp.gradcheck.bugs.loss_bugs import LOSS_BUGS
 from cnnbp.gradcheck.bugs.mistakes import Bug, LossBug
 from cnnbp.gradcheck.bugs.normalization import NORMALIZATION_BUGS
 from cnnbp.gradcheck.bugs.planting import broken_layer, broken_loss

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cnnbp.gradcheck.comparison import Verdict
 from cnnbp.gradcheck.diagnosis import arrangement, factors, places
-from cnnbp.gradcheck.diagnosis.losses import LOSS_EXPERIMENTS
+from cnnbp.gradcheck.diagnosis.loss_hints import LOSS_EXPERIMENTS
 from cnnbp.gradcheck.diagnosis.normalization import NORMALIZATION_EXPERIMENTS
 from cnnbp.gradcheck.diagnosis.pattern import Pattern, Sizes
 from cnnbp.gradcheck.diagnosis.reading import pattern_of

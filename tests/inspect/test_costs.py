@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnbp.arrays import Arena
-from cnnbp.inspect.shapes import network_shapes, receptive_fields
+from cnnbp.inspect.costs import network_shapes, receptive_fields
 from cnnbp.layers import AvgPool2d, BatchNorm, Conv2d, Dense, Flatten, GlobalAvgPool2d, MaxPool2d, ReLU, Residual
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from cnnbp.network import INPUT, Network

@@ -1,4 +1,4 @@
-"""What a verb looks at: a configuration, whose network is untrained, or a run."""
+"""What several verbs take: a configuration, whose network is untrained, or a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,17 @@ from cnnbp.report.notes import draw_skipped_images
 from cnnbp.training.checkpoint import Checkpoint
 from cnnbp.training.trained import Trained, load_trained
 
-ConfigOrRun = Annotated[
+ConfigOrRunPath = Annotated[
     Path,
     typer.Argument(metavar="CONFIG|RUN", show_default=False, help="The YAML file; or a run directory or checkpoint."),
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory, or a checkpoint file.")]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", show_default=False, help="A run directory, or a checkpoint file.")
+]
 
 
 @dataclass(frozen=True)
-class Subject:
+class ConfigOrRun:
     """A configuration, and the run that it is of; None where there is none."""
 
     config: Config
@@ -48,26 +50,26 @@ class Subject:
         return self.run.checkpoint if self.run else None
 
 
-def load_subject(path: Path, arguments: Sequence[str] | None, common: Common) -> Subject:
+def load_config_or_run(path: Path, arguments: Sequence[str] | None, common: Common) -> ConfigOrRun:
     """Read a configuration with its overrides and DATA, or a run with DATA.
 
     Raises ConfigError, also for overrides of a run; CheckpointError.
     """
     if not path.is_dir() and path.suffix != ".npz":
-        return Subject(load_job(path, arguments, common), None)
+        return ConfigOrRun(load_job(path, arguments, common), None)
     data, overrides = split_arguments(arguments)
     if overrides:
         raise ConfigError(f"a run keeps its configuration: {overrides[0]!r} cannot change it")
     return load_run(path, data, common)
 
 
-def load_run(path: Path, data: Path | None, common: Common) -> Subject:
+def load_run(path: Path, data: Path | None, common: Common) -> ConfigOrRun:
     """Read a run's best checkpoint, or the given one, and its configuration; DATA takes the place of its images."""
     trained = load_trained(path)
     config = trained.for_images(data)
     if common.seed is not None:
         config = config.model_copy(update={"seed": common.seed})
-    return Subject(config, trained)
+    return ConfigOrRun(config, trained)
 
 
 def tell_about(images: Images, config: Config, common: Common) -> None:

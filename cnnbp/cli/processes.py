@@ -8,8 +8,7 @@ from pathlib import Path
 
 import typer
 
-from cnnbp.cli.company import processes_started
-from cnnbp.cli.verbs import failure, show_error
+from cnnbp.cli.verbs import failure, processes_started, show_error
 from cnnbp.engine.ranks import ALONE, Ranks
 from cnnbp.errors import CnnbpError, ConfigError, Diverged
 
