@@ -43,7 +43,8 @@ def evaluate(
     images = measurement.subset.images
     notes = notes_console(quiet=common.quiet)
     draw_skipped_images(images.bad, notes)
-    draw_notes(skipped_files(folder, [images]), images.notes, notes, followed=folder.followed)
+    skipped = skipped_files(folder, [images])
+    draw_notes(skipped, images.notes, notes, followed=folder.followed, dead_links=folder.dead_links)
     result = evaluated(measurement, trained.checkpoint.classes, worst)
     name, source = measurement.subset.name, str(folder.root)
     if common.json:

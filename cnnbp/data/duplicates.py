@@ -37,12 +37,14 @@ def find_duplicates(
 
     Indices narrow a set to some of its images: both sides of a validation split are in one set.
     """
-    left = np.arange(len(train.names)) if train_indices is None else train_indices
-    right = np.arange(len(other.names)) if other_indices is None else other_indices
-    left = left[_shared(train.digests[left], other.digests[right])]  # hardly any, of perhaps very many
-    first = {int(train.digests[index]): train.names[index] for index in left[::-1]}
-    twice = right[_shared(other.digests[right], train.digests[left])]
-    return tuple((first[int(other.digests[index])], other.names[index]) for index in twice)
+    names, digests = train.names, train.digests  # once: they may be made anew each time
+    other_names, other_digests = other.names, other.digests
+    left = np.arange(len(names)) if train_indices is None else train_indices
+    right = np.arange(len(other_names)) if other_indices is None else other_indices
+    left = left[_shared(digests[left], other_digests[right])]  # hardly any, of perhaps very many
+    first = {int(digests[index]): names[index] for index in left[::-1]}
+    twice = right[_shared(other_digests[right], digests[left])]
+    return tuple((first[int(other_digests[index])], other_names[index]) for index in twice)
 
 
 def _shared(digests: Digests, others: Digests) -> NDArray[np.bool_]:

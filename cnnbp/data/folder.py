@@ -59,7 +59,8 @@ class ImageFolder:
     """What a scan found; no image has been opened.
 
     `splits` has those of "train", "val" and "test" that are there. `empty` names the class folders without images, from
-    the root. `skipped` counts by reason what was passed over; `followed` the links that lead out of the folder.
+    the root. `skipped` counts by reason what was passed over; `followed` the links that lead out of the folder, and
+    `dead_links` names those that lead nowhere.
     """
 
     root: Path
@@ -68,6 +69,7 @@ class ImageFolder:
     empty: tuple[str, ...]
     skipped: Mapping[str, int]
     followed: Mapping[str, int]
+    dead_links: tuple[str, ...] = ()
 
 
 def scan_folder(root: Path, *, classes: Sequence[str] | None = None, allow_empty: bool = False) -> ImageFolder:
@@ -95,7 +97,7 @@ def scan_folder(root: Path, *, classes: Sequence[str] | None = None, allow_empty
         raise DataError(f"{str(root)!r} has {describe_empty(empty)}")
     present = [split for split in ("train", "val", "test") if split in found]
     splits: dict[str, Split] = {split: _make_split(root, found[split], names) for split in present}
-    return ImageFolder(root, names, splits, empty, dict(walk.skipped), dict(walk.followed))
+    return ImageFolder(root, names, splits, empty, dict(walk.skipped), dict(walk.followed), tuple(walk.dead_links))
 
 
 def describe_empty(empty: Sequence[str]) -> str:

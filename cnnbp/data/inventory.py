@@ -59,6 +59,7 @@ class Inventory:
     notes: Mapping[str, int]
     skipped: Mapping[str, int]
     followed: Mapping[str, int]
+    dead_links: tuple[str, ...]
     bad: tuple[BadImage, ...]
     duplicates: tuple[tuple[str, str], ...]
     problems: tuple[str, ...]
@@ -182,6 +183,7 @@ def _inventory(folder: ImageFolder, looks: Mapping[str, _Look], *, skip_bad: boo
         notes=dict(Counter(note for portrait in portraits for note in portrait.notes).most_common()),
         skipped=folder.skipped,
         followed=folder.followed,
+        dead_links=folder.dead_links,
         bad=bad,
         duplicates=tuple(pair for two in combinations(looks.values(), 2) for pair in find_duplicates(*two)),
         problems=tuple(_problems(folder, len(portraits), 0 if skip_bad else len(bad), empty)),

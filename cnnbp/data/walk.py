@@ -1,5 +1,6 @@
 """Finding the images below a folder: what is hidden, what is no image, and where links lead."""
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ BROKEN_LINK = "links that lead nowhere"
 OTHER_TYPE = "files of other types"
 LINK_OUT = "links that lead out of the folder"
 
+_NOWHERE = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG})  # what following a link may end with
 _SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
@@ -52,10 +54,21 @@ def entries(folder: Path, skipped: Counter[str]) -> Iterator[Entry]:
                 if entry.name.startswith(".") or entry.name in _SYSTEM_NAMES:
                     count(skipped, HIDDEN)
                 else:
-                    yield Entry(folder, entry.name, entry.is_symlink(), entry.is_dir(), entry.is_file())
+                    yield _looked_at(folder, entry)
     except (OSError, ValueError) as error:  # ValueError: a name that the system cannot have
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise DataError(f"cannot read the folder {str(folder)!r}: {reason}") from error
+
+
+def _looked_at(folder: Path, found: os.DirEntry[str]) -> Entry:
+    """Follow a link to see what it is. An image that cannot be looked at is left for its decoder to name."""
+    try:
+        return Entry(folder, found.name, found.is_symlink(), found.is_dir(), found.is_file())
+    except OSError as error:
+        entry = Entry(folder, found.name, is_link=True, is_folder=False, is_file=error.errno not in _NOWHERE)
+        if entry.is_file and not entry.is_image:
+            raise DataError(f"cannot look at {str(entry.path)!r}: {error.strerror}") from error
+        return entry
 
 
 def sorted_entries(folder: Path, skipped: Counter[str]) -> list[Entry]:
@@ -72,12 +85,14 @@ def count(counts: Counter[str], reason: str, number: int = 1) -> None:
 class Walk:
     """A walk through class folders below `root` that follows links, but not in circles.
 
-    `skipped` counts what was passed over and `followed` the links that led out of `root`.
+    `skipped` counts what was passed over, `followed` the links that led out of `root`; `dead_links` names those that
+    led nowhere, from `root`.
     """
 
     def __init__(self, root: Path) -> None:
         self.skipped: Counter[str] = Counter()
         self.followed: Counter[str] = Counter()
+        self.dead_links: list[str] = []
         self.root = root
 
     @cached_property
@@ -108,8 +123,10 @@ class Walk:
 
     def pass_over(self, entry: Entry, reason: str | None = None) -> None:
         """Count a file that will not be read; without a `reason`, because it is no image."""
-        is_broken = entry.is_link and not entry.path.exists()
-        count(self.skipped, reason or (BROKEN_LINK if is_broken else OTHER_TYPE))
+        if reason is None and entry.is_link and not os.path.exists(entry.path):  # noqa: PTH110  (a Path's may raise)
+            self.dead_links.append(entry.path.relative_to(self.root).as_posix())
+            reason = BROKEN_LINK
+        count(self.skipped, reason or OTHER_TYPE)
 
     def _note_link(self, entry: Entry) -> None:
         if entry.is_link and (entry.is_folder or entry.is_image):

@@ -17,6 +17,8 @@ def draw_inventory(inventory: Inventory, console: Console) -> None:
     _draw_classes(inventory, console)
     for name, line in _lines(inventory):
         _draw_line(f"{name:<9}", line, console)
+    if inventory.dead_links:
+        _draw_list("Links that lead nowhere", [*map(one_line, inventory.dead_links)], console)
     if inventory.bad:
         _draw_list(
             "Images that cannot be read",

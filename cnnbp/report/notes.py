@@ -7,14 +7,23 @@ from rich.console import Console
 from cnnbp.data.store import BadImage
 from cnnbp.report.console import printable
 
+_NAMED = 10  # of the links that lead nowhere
+
 
 def draw_notes(
-    skipped: Mapping[str, int], notes: Mapping[str, int], console: Console, *, followed: Mapping[str, int] | None = None
+    skipped: Mapping[str, int],
+    notes: Mapping[str, int],
+    console: Console,
+    *,
+    followed: Mapping[str, int] | None = None,
+    dead_links: Sequence[str] = (),
 ) -> None:
     """Say how many files were passed over, by reason, and how many images decoding changed, by what it did.
 
-    `followed` counts the links that led elsewhere.
+    `followed` counts the links that led elsewhere; the first `dead_links` are named.
     """
+    for name in dead_links[:_NAMED]:
+        console.print(printable(f"skipped {name!r}: the link leads nowhere"), soft_wrap=True)
     for links, count in (followed or {}).items():
         console.print(f"followed {count} {links}", soft_wrap=True)
     for reason, count in skipped.items():

@@ -63,16 +63,17 @@ def draw_ranks(job: Job, hosts: Sequence[str], results: Console, notes: Console)
 
 def draw_job_notes(job: Job, console: Console) -> None:
     """Say what was skipped, what decoding had to do, and which images are in two splits."""
-    draw_skipped_images(job.datasets.bad, console)
-    draw_notes(job.datasets.skipped, job.datasets.notes, console, followed=job.datasets.folder.followed)
-    duplicates = job.datasets.duplicates
+    datasets, folder = job.datasets, job.datasets.folder
+    draw_skipped_images(datasets.bad, console)
+    draw_notes(datasets.skipped, datasets.notes, console, followed=folder.followed, dead_links=folder.dead_links)
+    duplicates = datasets.duplicates
     if duplicates:
         console.print(f"warning: {len(duplicates)} images outside training are also in it:", style="yellow")
     for train, other in duplicates[:_MANY_DUPLICATES]:
         console.print(printable(f"  {other!r} is {train!r}"), soft_wrap=True)
     if len(duplicates) > _MANY_DUPLICATES:
-        own = len(job.datasets.folder.splits) > 1
-        where = f"; cnnbp data {shlex.quote(str(job.datasets.folder.root))} names all" if own else ""
+        own = len(folder.splits) > 1
+        where = f"; cnnbp data {shlex.quote(str(folder.root))} names all" if own else ""
         console.print(printable(f"  and {len(duplicates) - _MANY_DUPLICATES} more{where}"), soft_wrap=True)
 
 

@@ -176,6 +176,18 @@ def test_images_that_must_not_be_read_are_listed(forbidden):
     assert run.stdout.count("Permission denied") == 2
 
 
+def test_links_into_a_folder_that_must_not_be_entered_are_told_by_their_own_names(forbidden):
+    save(forbidden / ".locked" / "5.png", noise(4, 4, seed=5)).parent.chmod(0)
+    (forbidden / "a" / "6.png").symlink_to("../.locked/5.png")
+    run = as_nobody(forbidden)
+    assert (run.returncode, run.stderr.count("Traceback")) == (3, 0)
+    assert "a/6.png: Permission denied" in run.stdout
+    (forbidden / "a" / "folder").symlink_to("../.locked/folder")
+    run = as_nobody(forbidden)
+    assert run.returncode == 3
+    assert run.stderr.startswith(f"error: cannot look at '{forbidden}/a/folder': Permission denied")
+
+
 def test_a_folder_that_must_not_be_read_is_an_error(forbidden):
     (forbidden / "b").chmod(0)
     run = as_nobody(forbidden)

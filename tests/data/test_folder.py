@@ -1,6 +1,7 @@
 """The rules of scanning: classes and their order, splits, what is hidden, foreign, loose or empty, links, and names."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,11 +139,14 @@ def test_a_link_loop_is_an_error(tmp_path):
         scan_folder(tmp_path)
 
 
-def test_a_link_to_itself_is_an_error(tmp_path):
-    make_files(tmp_path, "a/1.png")
-    (tmp_path / "a" / "self.png").symlink_to("self.png")
-    with pytest.raises(DataError, match="Too many levels of symbolic links"):
-        scan_folder(tmp_path)
+@pytest.mark.parametrize("name", ["a/self.png", "a/self", "a/deep/self.png", "self", "self.png"])
+@pytest.mark.parametrize("target", ["self", "nothing", "1.png/file", "n" * 300])
+def test_a_link_that_leads_nowhere_or_to_itself_is_named_and_passed_over(tmp_path, name, target):
+    make_files(tmp_path, "a/1.png", "a/deep/2.png")
+    (tmp_path / name).symlink_to(Path(name).name if target == "self" else target)
+    found = scan_folder(tmp_path)
+    assert found.splits["train"].names == ("a/1.png", "a/deep/2.png")
+    assert (found.skipped, found.dead_links) == ({walk.BROKEN_LINK: 1}, (name,))
 
 
 def test_odd_names_are_legal(tmp_path):
