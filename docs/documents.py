@@ -2,7 +2,7 @@
 
     python -m docs.documents [PAGE …]     run every example of the pages, and rewrite the outputs that have changed
 
-Two kinds of fenced blocks are examples, and all of a page run in order, in one folder with `configs`, `datasets` and `docs`:
+Two kinds of fenced blocks are examples. All of a page run in order, in a folder with `configs`, `datasets` and `docs`:
 
 - `console`: lines that begin with `$ ` are given to bash, what follows is what they print;
 - `python`: a `>>>` session, whose names last to the end of the page.
