@@ -18,11 +18,12 @@ The module is imported when its verb runs, so it may import what it needs at its
 """
 
 import gc
+import sys
 from typing import Annotated
 
 import typer
 
-from cnnbp.cli.streams import prepare_streams
+from cnnbp.cli.streams import StdoutLost, end_without_stdout, prepare_streams
 from cnnbp.cli.verbs import VERBS, VerbGroup
 
 app = typer.Typer(
@@ -63,6 +64,11 @@ def main() -> None:
     """Run the command line; ends the process with its exit code."""
     prepare_streams()
     try:
-        app(prog_name="cnnbp")
+        try:
+            app(prog_name="cnnbp")
+        finally:
+            sys.stdout.flush()
+    except StdoutLost as lost:
+        end_without_stdout(lost)
     finally:
         gc.freeze()  # the interpreter's last look for cycles, through all that was imported, takes as long as a verb

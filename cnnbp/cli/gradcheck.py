@@ -96,13 +96,12 @@ def _check(
 
 def _show(report: GradcheckReport, plot: Path | None, common: Common) -> None:
     """Draw or write a report, and its picture where one is wanted."""
-    if plot:
-        save_gradcheck(report, plot)
     if common.json:
         write_json(gradcheck_document(report))
     else:
         draw_gradcheck(report, results_console())
     if plot:
+        save_gradcheck(report, plot)
         notes_console(quiet=common.quiet).print(f"wrote {plot}")
 
 

@@ -12,12 +12,13 @@ from rich.console import Console
 
 from cnnbp.cli.common import Common
 from cnnbp.cli.interruption import Interruption
+from cnnbp.cli.streams import StdoutLost
 from cnnbp.config import Config, dump_config, load_config
 from cnnbp.engine.ranks import Ranks, gather_texts, require_same
 from cnnbp.errors import CheckpointError, Diverged
 from cnnbp.inspect.costs import network_shapes
 from cnnbp.report import train as report
-from cnnbp.report.console import notes_console, results_console
+from cnnbp.report.console import notes_console, printable, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.epochs import EpochRows
 from cnnbp.report.pictures import save_pictures
@@ -165,7 +166,11 @@ def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions) -> N
     started = perf_counter()
     with progress_bar(options.notes) as bar, Interruption(options.ranks, bar=bar.moves) as interruption:
         recorder = begin()
-        concerns = _steps(recorder, options, bar, interruption)
+        try:
+            concerns = _steps(recorder, options, bar, interruption)
+        except StdoutLost:  # its tables cannot be shown, but the training is whole
+            recorder.save()
+            raise
         recorder.save()
     seconds = perf_counter() - started
     over = loop.is_over(recorder.job.config.train, recorder.state.history)
@@ -218,13 +223,17 @@ def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options
     status: Status = "stopped early" if state.epoch < job.config.train.epochs else "finished"
     run = str(directory.path)
     summary = summarize(job, state, status, run=run, seconds=seconds, evaluated=evaluated, concerns=concerns)
-    directory.write_confusion(evaluated.confusion(len(summary.classes)), summary.classes)
-    if options.plots:
-        save_pictures(state.history, best.parameters, job, evaluated, directory.path)
-    directory.write_summary(summary)
-    if options.common.json:
-        write_json(summary)
-    report.draw_result(job, state, summary, evaluated, options.results)
+    try:
+        directory.write_confusion(evaluated.confusion(len(summary.classes)), summary.classes)
+        directory.write_summary(summary)
+    finally:  # a full disk does not cost the result
+        if options.common.json:
+            write_json(summary)
+        report.draw_result(job, state, summary, evaluated, options.results)
+    if not options.plots:
+        return
+    for failure in save_pictures(state.history, best.parameters, job, evaluated, directory.path):
+        options.notes.print(f"warning: {printable(failure)}", style="yellow", soft_wrap=True)
 
 
 def _stop(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:

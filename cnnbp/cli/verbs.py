@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from cnnbp.cli.streams import StdoutLost
 from cnnbp.errors import CnnbpError, ConfigError
 
 VERBS: Mapping[str, str] = {
@@ -45,17 +47,25 @@ class VerbGroup(TyperGroup):
             return name, placeholder, rest
         if name not in _ON_RANKS:
             _refuse_several_processes(name)
-        return name, load_verb(name), rest
+        command = load_verb(name)
+        if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb. The one place where an error becomes a message and an exit code."""
         try:
             return super().invoke(ctx)
+        except StdoutLost:
+            raise
         except (CnnbpError, MemoryError, KeyboardInterrupt) as error:
             message, exit_code = failure(error)
             if message:
                 show_error(message)
             raise typer.Exit(exit_code) from error
+        finally:
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # the end of the process is no more to be left halfway
 
 
 def load_verb(name: str) -> Any:

@@ -1,6 +1,7 @@
 """Figures as PNG files. matplotlib is loaded only when one is drawn, and needs no display."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,9 +29,12 @@ _FURTHER_FONTS = (
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure, in inches, that arranges its parts itself."""
+    """Return an empty figure, in inches, that arranges its parts itself; no setting of the user's makes it another."""
+    os.environ.pop("MPLBACKEND", None)  # no Figure needs one, and with one that is not there the import fails
+    import matplotlib
     from matplotlib.figure import Figure
 
+    matplotlib.rcdefaults()
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -1,6 +1,7 @@
 """PNG files of a run. matplotlib is loaded only when one is drawn, and needs no display."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,17 +27,27 @@ _NUMBERS_UP_TO = 20  # classes: beyond, the cells are too small to be written in
 
 def save_pictures(
     history: Sequence[EpochMetrics], best: Parameters, job: Job, evaluated: Measurement, folder: Path
-) -> None:
-    """Write every picture of a run; filters.png and misclassified.png only where there is something to show."""
+) -> Iterator[str]:
+    """Write every picture of a run; filters.png and misclassified.png only where there is something to show.
+
+    Yields what went wrong: no picture is worth a result, or another picture.
+    """
     classes = job.datasets.classes
-    save_curves(history, folder / "curves.png")
     title = f"{len(evaluated.subset)} {evaluated.subset.name} images, {evaluated.accuracy:.1%} right"
-    save_confusion(evaluated.confusion(len(classes)), classes, title, folder / "confusion.png")
+    pictures: dict[str, Callable[[Path], None]] = {
+        "curves.png": partial(save_curves, history),
+        "confusion.png": partial(save_confusion, evaluated.confusion(len(classes)), classes, title),
+    }
     first = job.config.network.nodes[0]
     if isinstance(first.layer, Conv2d):
-        save_filters(best[first.name]["W"], first.name, folder / "filters.png")
+        pictures["filters.png"] = partial(save_filters, best[first.name]["W"], first.name)
     if evaluated.misclassified.size:
-        save_misclassified(evaluated, classes, folder / "misclassified.png")
+        pictures["misclassified.png"] = partial(save_misclassified, evaluated, classes)
+    for name, save in pictures.items():
+        try:
+            save(folder / name)
+        except Exception as error:  # of matplotlib, its fonts, the disk, or an image file that is gone
+            yield f"{name} could not be drawn: {error or type(error).__name__}"
 
 
 def save_curves(history: Sequence[EpochMetrics], path: Path) -> None:

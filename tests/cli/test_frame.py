@@ -95,6 +95,24 @@ def test_ctrl_c_exits_with_130_and_without_a_traceback(tmp_path):
             process.kill()
 
 
+def test_ctrl_c_while_modules_are_imported_ends_the_process_without_a_word():
+    program = """
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == sys.argv[0]:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from cnnbp.__main__ import main
+sys.argv = [sys.argv[1], "shapes", "missing.yaml"]
+main()
+"""
+    for module in ("cnnbp.cli", "typer", "cnnbp.config", "numpy"):
+        command = [sys.executable, "-c", program.replace("sys.argv[0]", repr(module)).replace("sys.argv[1]", "'cnnbp'")]
+        result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+        assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
+
+
 def _interrupted(process):
     """Press Ctrl-C until it is heard: one between two system calls is noticed only after the second, which blocks."""
     for _ in range(6):

@@ -1,6 +1,7 @@
 """Ctrl-C and its like, sent to a real process."""
 
 import json
+import os
 import signal
 import time
 
@@ -41,6 +42,7 @@ def interrupted(config, run, *numbers, cwd):
     [
         (signal.SIGINT, "interrupted: finishing this batch and saving; Ctrl-C again quits at once", 130),
         (signal.SIGTERM, "asked to end: finishing this batch and saving; a second signal quits at once", 143),
+        (signal.SIGHUP, "asked to end: finishing this batch and saving; a second signal quits at once", 129),
     ],
 )
 def test_an_interrupted_run_says_so_saves_and_goes_on_to_the_same_bytes(tmp_path, number, message, expected):
@@ -79,6 +81,30 @@ def test_the_first_signal_asks_and_the_second_one_stops():
         assert interruption.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_different_signals_at_once_are_one_request(capfd):
+    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+    with Interruption() as interruption:
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        for number in numbers:
+            os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+        assert interruption.requested
+    assert capfd.readouterr().err.count("saving") == 3
+    assert interruption.exit_code in (128 + number for number in numbers)
+
+
+def test_a_signal_is_heard_where_it_cannot_be_told(capfd):
+    kept = os.dup(2)
+    os.close(2)
+    try:
+        with Interruption() as interruption:
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    assert interruption.requested
 
 
 def test_afterwards_the_signals_do_what_they_did_before():

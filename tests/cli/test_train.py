@@ -19,6 +19,25 @@ def test_its_summary_is_one_json_document(tmp_path):
     assert (json.loads(out)["status"], json.loads(out)["epochs"]) == ("finished", 2)
 
 
+def test_the_backend_of_a_notebook_does_not_matter(tmp_path):
+    code, _, err = cnnbp("train", LECTURE, "train.epochs=2", cwd=tmp_path, MPLBACKEND="module://not.there")
+    assert code == 0, err
+    assert "warning" not in err
+    assert (tmp_path / "runs/lecture/curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_that_cannot_be_drawn_costs_neither_the_result_nor_another_picture(tmp_path):
+    assert cnnbp("train", LECTURE, "train.epochs=1", "--no-plots", cwd=tmp_path)[0] == 0
+    run = tmp_path / "runs/lecture"
+    (run / "curves.png").mkdir()
+    code, out, err = cnnbp("train", "--resume", run, "train.epochs=2", cwd=tmp_path)
+    assert code == 0, err
+    assert "val accuracy" in out
+    assert json.loads((run / "summary.json").read_text())["epochs"] == 2
+    assert "warning: curves.png could not be drawn: cannot write" in err
+    assert (run / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_gradients_are_shown_every_so_many_epochs(tmp_path):
     code, out, err = cnnbp("train", LECTURE, "train.epochs=5", "--grads", "2", "--no-plots", cwd=tmp_path)
     assert code == 0, err
