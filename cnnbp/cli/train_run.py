@@ -13,7 +13,7 @@ from rich.console import Console
 from cnnbp.cli.common import Common
 from cnnbp.cli.interruption import Interruption
 from cnnbp.cli.streams import StdoutLost
-from cnnbp.config import Config, dump_config, load_config
+from cnnbp.config import Config, dump_config, load_config, require_that_it_can_be_written
 from cnnbp.engine.ranks import Ranks, gather_texts, require_same
 from cnnbp.errors import CheckpointError, Diverged
 from cnnbp.inspect.costs import network_shapes
@@ -138,6 +138,7 @@ def load(
     config: Config, options: TrainOptions, select: Callable[[Datasets], Datasets] = lambda datasets: datasets
 ) -> Job:
     """Scan and decode the images, and return the job; `select` narrows what was found."""
+    require_that_it_can_be_written(config)
     require_same("settings", dump_config(without_data_path(config)), options.ranks)
     with progress_bar(options.notes) as bar:
         datasets = load_datasets(

@@ -1,7 +1,7 @@
 """The configuration language: YAML to frozen models, with every error at its place in the text."""
 
 from cnnbp.config.checks import check_against_classes
-from cnnbp.config.dump import dump_config
+from cnnbp.config.dump import dump_config, require_that_it_can_be_written
 from cnnbp.config.loader import load_config, parse_config
 from cnnbp.config.models import Config, DataConfig, EarlyStopping, InputConfig, NormalizeConfig, TrainConfig
 from cnnbp.config.schema import json_schema
@@ -18,4 +18,5 @@ __all__ = [
     "json_schema",
     "load_config",
     "parse_config",
+    "require_that_it_can_be_written",
 ]

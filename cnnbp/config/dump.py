@@ -1,16 +1,35 @@
 """A configuration as complete YAML: every option is written out, so that it runs the same job again."""
 
+import re
 from typing import Any
 
 import yaml
 
+from cnnbp.config.loader import parse_config
 from cnnbp.config.models import Config
 from cnnbp.config.scalars import resolved
+from cnnbp.errors import ConfigError
+
+_ESCAPED = re.compile("[\n\r\x85\u2028\u2029]")  # what ends a line of YAML; PyYAML itself escapes what YAML cannot hold
 
 
 def dump_config(config: Config) -> str:
     """Return YAML that reads back to an equal configuration, wherever it lies: data.path is absolute."""
     return _dumped(config.model_dump(mode="json", exclude_none=True))
+
+
+def require_that_it_can_be_written(config: Config) -> None:
+    """Raise ConfigError unless the configuration, written down, is read back as it is.
+
+    Every way to make one should see to that. A run asks before its first step: it could be neither resumed nor used.
+    """
+    try:
+        again = parse_config(dump_config(config), "written down")
+    except ConfigError as error:
+        raise ConfigError(f"this configuration cannot be written down and read again:\n{error}") from error
+    changed = [name for name in Config.model_fields if getattr(again, name) != getattr(config, name)]
+    if changed:
+        raise ConfigError(f"this configuration cannot be written down: {', '.join(changed)} would be read as another")
 
 
 def yaml_word(text: str) -> str:
@@ -27,7 +46,7 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         """Quote `1e-3` and its like, which PyYAML takes for text; keep a text on one line."""
-        style = '"' if "\n" in text else None if _is_text(text) else "'"
+        style = '"' if _ESCAPED.search(text) else None if _is_text(text) else "'"
         return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
     def ignore_aliases(self, data: Any) -> bool:

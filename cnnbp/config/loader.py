@@ -70,6 +70,8 @@ def _shape_problems_alone(plain: Any, root: Node) -> list[Problem]:
 def _with_absolute_path(config: Config, root: Node, folder: Path) -> Config:
     if config.data is None or config.data.path is None:
         return config
+    if config.data.path.is_absolute():
+        return config
     is_from_file = find(root, ("data", "path")).node.mark.source.is_file
     return config.with_data(Path(realpath((folder if is_from_file else Path.cwd()) / config.data.path)))
 

@@ -1,11 +1,13 @@
 """The configuration as frozen models: their fields are the keys of the YAML, their descriptions its documentation."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from os.path import expanduser
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote_to_bytes
 
 from pydantic import (
     BaseModel,
@@ -22,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from cnnbp.config.scalars import LARGEST_INTEGER
 from cnnbp.config.tree import Node
 from cnnbp.data.augment import AUGMENTATIONS, Augmentation
 from cnnbp.layers import LayerSpec
@@ -32,6 +35,7 @@ from cnnbp.schedules import Constant, ScheduleSpec
 from cnnbp.spelling import OneOf
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+_FILE_URI = "file://"
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?) ?([KMG]i?B|B|)", re.ASCII | re.IGNORECASE)
 
 
@@ -45,15 +49,33 @@ def _bytes(value: Any) -> Any:
     amount = _AMOUNT.fullmatch(value)
     if amount is None:
         raise _expected("a number of bytes, or a text such as 512MiB")
-    return int(float(amount[1]) * _UNITS[amount[2].upper()])
+    count = int(float(amount[1]) * _UNITS[amount[2].upper()])
+    if count > LARGEST_INTEGER:
+        raise _expected("less than 8 EiB")
+    return count
 
 
 def _folder(value: Any) -> Any:
     if isinstance(value, Path):
         return value
-    if not isinstance(value, str) or not value or "\0" in value:
+    if not isinstance(value, str):
         raise _expected("the path of a folder")
-    return Path(expanduser(value))  # noqa: PTH111  (Path's own raises where there is no home)
+    if value.startswith(_FILE_URI):
+        path = os.fsdecode(unquote_to_bytes(value.removeprefix(_FILE_URI)))
+    else:
+        path = expanduser(value)  # noqa: PTH111  (Path's own raises where there is no home)
+    if not path or "\0" in path:
+        raise _expected("the path of a folder")
+    return Path(path)
+
+
+def spelled_folder(path: Path) -> str:
+    """Return a path as a configuration spells it: where its bytes are no Unicode, as a URI of file:, RFC 8089."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.absolute().as_uri()
+    return path.as_posix()
 
 
 def _colour(value: Any) -> Any:
@@ -75,7 +97,7 @@ Colour = Annotated[
     PlainSerializer(_grey_or_colour, when_used="json"),
 ]
 Bytes = Annotated[NonNegativeInt, BeforeValidator(_bytes, NonNegativeInt | str)]
-Folder = Annotated[Path, BeforeValidator(_folder, str)]
+Folder = Annotated[Path, BeforeValidator(_folder, str), PlainSerializer(spelled_folder, when_used="json")]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 

@@ -6,6 +6,7 @@ from os.path import relpath
 from pathlib import Path
 
 from cnnbp.config.dump import yaml_word
+from cnnbp.config.models import spelled_folder
 from cnnbp.config.problems import shortened
 from cnnbp.data.folder import scan_folder
 from cnnbp.data.survey import Survey, survey_images
@@ -48,7 +49,7 @@ def _look_into(data: Path, folder: Path) -> _Folder:
     found = scan_folder(data)
     if len(found.classes) < 2:
         raise DataError(f"{str(data)!r} has one class folder, {found.classes[0]!r}: there is nothing to tell apart")
-    path = yaml_word(Path(relpath(data.absolute(), folder.absolute())).as_posix())
+    path = yaml_word(spelled_folder(Path(relpath(data.absolute(), folder.absolute()))))
     return _Folder(path, found.classes, survey_images(found.splits["train"].files))
 
 

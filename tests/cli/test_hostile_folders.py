@@ -98,11 +98,14 @@ def test_any_name_that_a_file_may_have_is_trained_on_evaluated_and_resumed(folde
     names = ["a b.png", "new\nline.png", "-q.png", "日本.png", "[red].png", "'\".png", "n" * 251 + ".png"]
     for number, name in enumerate([*names, os.fsdecode(b"\xff.png")]):
         save(folder / "images" / "a" / name, noise(4, 4, seed=70 + number))
-    exit_code, screen, errors = train(folder, "--run", "run")
+    images = (folder / "images").rename(folder / os.fsdecode("ü\u0085\n".encode() + b"\xff"))
+    exit_code, screen, errors = cnnbp("train", "c.yaml", images, "--run", "run", "train.epochs=2", cwd=folder)
     assert exit_code == 0, errors
     assert "36 train, 12 val" in screen
-    assert cnnbp("evaluate", "run", "images", cwd=folder)[0] == 0
+    assert cnnbp("evaluate", "run", cwd=folder)[0] == 0
     assert cnnbp("train", "--resume", "run", "train.epochs=3", "--no-plots", cwd=folder)[0] == 0
+    assert cnnbp("init", "--data", images, images / "new.yaml", cwd=folder)[0] == 0
+    assert cnnbp("train", images / "new.yaml", "--dry-run", cwd=folder)[0] == 0
 
 
 def test_links_that_lead_out_are_followed_and_said_once(folder):

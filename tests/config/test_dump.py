@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
-from cnnbp.config import dump_config, load_config, parse_config
+from cnnbp.config import dump_config, load_config, parse_config, require_that_it_can_be_written
 from cnnbp.config.dump import yaml_word
+from cnnbp.errors import ConfigError
+from cnnbp.files import write_text
 from cnnbp.layers import LAYERS
 from tests.config.texts import changed, right
 
@@ -82,6 +86,11 @@ def test_names_that_look_like_something_else_stay_names(name):
         "!a",
         "a\nb",
         "a\x1bb",
+        "a\x85b",
+        "a\u2028b\u2029",
+        "\ufeffa\r",
+        "np\udcff\udcfe",
+        "file:",
         "ünï",
         "名",
         "𝒙",
@@ -94,7 +103,31 @@ def test_names_that_look_like_something_else_stay_names(name):
 def test_any_folder_name_is_read_back(folder, tmp_path):
     config = right().with_data(tmp_path / folder)
     assert reread(config) == config
-    assert yaml.safe_load(f"[{yaml_word(folder)}]") == [folder]
+    config_file = tmp_path / "c.yaml"
+    write_text(config_file, dump_config(config))
+    assert load_config(config_file) == config
+
+
+def test_a_word_is_quoted_where_it_must_be():
+    for word in ("a: b", "1e3", "a\x85b", "- a", "~"):
+        assert yaml.safe_load(f"[{yaml_word(word)}]") == [word]
+
+
+def test_a_folder_that_is_reached_by_a_link_keeps_its_name(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    config = right().with_data(tmp_path / "link")
+    assert reread(config) == config
+
+
+def test_what_would_not_be_read_back_is_refused():
+    config = right()
+    require_that_it_can_be_written(config)
+    odd = config.model_copy(update={"data": config.with_data(Path()).data.model_copy(update={"cache": 2**63})})
+    with pytest.raises(ConfigError, match=r"(?s)cannot be written down.*too large"):
+        require_that_it_can_be_written(odd)
+    changed = config.model_copy(update={"data": odd.data.model_copy(update={"cache": 1, "path": Path("relative")})})
+    with pytest.raises(ConfigError, match=r"cannot be written down: data would be read as another"):
+        require_that_it_can_be_written(changed)
 
 
 def test_what_is_written_is_the_same_each_time():

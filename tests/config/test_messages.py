@@ -81,6 +81,7 @@ def test_options_that_are_not_indented_further_than_their_layer_are_recognised()
         ("path: 3", "path must be the path of a folder, not 3", "3"),
         ("path: ''", 'path must be the path of a folder, not ""', "''"),
         ('path: "a\\0b"', 'path must be the path of a folder, not "a\\x00b"', '"a\\0b"'),
+        ("cache: 999999999999GiB", 'cache must be less than 8 EiB, not "999999999999GiB"', "999999999999GiB"),
         ("cache: 1TB", 'cache must be a number of bytes, or a text such as 512MiB, not "1TB"', "1TB"),
         ("cache: -1", "cache must be at least 0, not -1", "-1"),
         ("background: [1, 2]", "background must be a grey level or [red, green, blue], not a list", "["),
