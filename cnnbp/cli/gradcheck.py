@@ -9,11 +9,16 @@ import typer
 
 from cnnbp.cli.common import Common, DataAndOverrides, verb
 from cnnbp.cli.config_or_run import ConfigOrRun, load_config_or_run, tell_about
+from cnnbp.config import parse_layer
 from cnnbp.errors import ConfigError
 from cnnbp.gradcheck import GradcheckReport, check_network
 from cnnbp.gradcheck.bugs import fitting_bugs, plant
 from cnnbp.gradcheck.selftest import networks, self_test
 from cnnbp.inspect.images import batch_images
+from cnnbp.porting.dump import judge
+from cnnbp.porting.files import load_tensors
+from cnnbp.porting.layouts import Layout
+from cnnbp.report.comparison import comparison_document, draw_comparison
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.gradcheck import draw_gradcheck, gradcheck_document
@@ -23,6 +28,7 @@ from cnnbp.report.selftest import draw_bugs, draw_self_test, self_test_document
 
 _EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 4}
 _LIST = "list"
+_DUMP = "One layer of another program"
 
 
 @verb
@@ -51,12 +57,37 @@ def gradcheck(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw every entry, where the wrong ones are, and errors.")
     ] = None,
+    dump: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Judge the x, W, b, dy, y, dx, dW, db that it has.",
+            rich_help_panel=_DUMP,
+        ),
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(metavar="LAYER", help="What it is: 'conv2d: {filters: 4, kernel: 3}'.", rich_help_panel=_DUMP),
+    ] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="Of the file: the batch last, or first as in PyTorch.", rich_help_panel=_DUMP)
+    ] = Layout.CHWM,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="T", help="A share of the numbers' size, instead of some roundings.", rich_help_panel=_DUMP
+        ),
+    ] = None,
     test_itself: Annotated[
         bool, typer.Option("--self-test", help="Plant every bug wherever it shows, without CONFIG: are all found?")
     ] = False,
     common: Common,
 ) -> None:
     """Check every gradient, layer by layer and end to end."""
+    if dump or like:
+        _judge_dump(dump, like, layout, tolerance, subject or bug or tensors, common)
+    if layout is not Layout.CHWM or tolerance is not None:
+        raise ConfigError("--layout and --tolerance are about the file that --dump names")
     if test_itself:
         _self_test(subject or bug, common)
     if subject is None:
@@ -114,6 +145,22 @@ def _list_bugs(chosen: ConfigOrRun, common: Common) -> None:
     else:
         draw_bugs(bugs, results_console())
     raise typer.Exit
+
+
+def _judge_dump(
+    dump: Path | None, like: str | None, layout: Layout, tolerance: float | None, unwanted: object, common: Common
+) -> None:
+    """Judge what another program has computed, and end. Raises ConfigError where something is missing or too much."""
+    if dump is None or like is None:
+        raise ConfigError("--dump FILE and --like 'conv2d: {filters: 4, kernel: 3}' go together")
+    if unwanted:
+        raise ConfigError("--dump brings its own layer and numbers: it takes no CONFIG, no --break and no --tensor")
+    report = judge(parse_layer(like, "--like"), load_tensors(dump), layout, tolerance)
+    if common.json:
+        write_json(comparison_document(report))
+    else:
+        draw_comparison(report, results_console())
+    raise typer.Exit(int(report.verdict == "fail"))
 
 
 def _self_test(unwanted: object, common: Common) -> None:

@@ -18,6 +18,7 @@ VERBS: Mapping[str, str] = {
     "gradcheck": "Check every analytic gradient against numeric ones.",
     "shapes": "Show every tensor's shape, forward and backward, and its cost.",
     "grads": "Follow the chain rule through one batch: every value and gradient, image by image.",
+    "compare": "Compare what another program computed with a batch that grads --save wrote.",
     "evaluate": "Show how good a run is: loss, accuracy, each class, the confusion matrix, the worst images.",
     "predict": "Name the class and its probability of images, by a run.",
     "export": "Write a run's weights as ONNX, safetensors or npz, for other tools.",

@@ -4,6 +4,7 @@ from cnnbp.config.checks import check_against_classes
 from cnnbp.config.dump import dump_config, require_that_it_can_be_written
 from cnnbp.config.loader import load_config, parse_config
 from cnnbp.config.models import Config, DataConfig, EarlyStopping, InputConfig, NormalizeConfig, TrainConfig
+from cnnbp.config.one_layer import parse_layer
 from cnnbp.config.schema import json_schema
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "json_schema",
     "load_config",
     "parse_config",
+    "parse_layer",
     "require_that_it_can_be_written",
 ]

@@ -29,3 +29,8 @@ class Layout(StrEnum):
     def arranged(self, array: Array, axes: Axes) -> Array:
         """Return an array of cnnbp's own layout in this one, C-contiguous."""
         return np.asarray(array.transpose([axes.index(name) for name in self.axes(axes)]), order="C")
+
+
+def batch_last(array: Array, axes: Axes) -> Array:
+    """Return an array with these axes in cnnbp's own layout, C-contiguous."""
+    return np.asarray(np.moveaxis(array, axes.index(IMAGE), -1) if IMAGE in axes else array, order="C")

@@ -7,16 +7,19 @@ from typing import Any
 from cnnbp import __version__
 from cnnbp.arrays import Array
 from cnnbp.config import Config, dump_config
+from cnnbp.errors import ConfigError
 from cnnbp.inspect.images import Images
 from cnnbp.inspect.record import Record
 from cnnbp.network import Network
 from cnnbp.porting.layouts import Axes, Layout
 from cnnbp.porting.rounding import rounding_scales
 from cnnbp.porting.tensors import (
+    IMAGES,
     Tensor,
     computed_tensors,
     given_tensors,
     image_gradient_tensors,
+    longest_sum,
     pass_of,
     value_name,
 )
@@ -55,7 +58,10 @@ class WrittenTensor:
 
 @dataclass(frozen=True)
 class Description:
-    """What a reference holds beside its arrays; `tensors` are in the order of computation."""
+    """What a reference holds beside its arrays.
+
+    `terms` is how many the longest sum has, forward or backward; `tensors` are in the order of computation.
+    """
 
     format: int
     cnnbp: str
@@ -65,6 +71,7 @@ class Description:
     images: tuple[str, ...]
     layers: tuple[WrittenLayer, ...]
     loss: WrittenLoss
+    terms: int
     tensors: dict[str, WrittenTensor]
     left_out: str | None
     config: str
@@ -79,8 +86,11 @@ class Reference:
 
 
 def reference_of(record: Record, config: Config, images: Images, layout: Layout) -> Reference:
-    """Return everything that a batch has computed, in a layout."""
-    network, rounding = record.model.network, rounding_scales(record)
+    """Return everything that a batch has computed, in a layout. Raises ConfigError for a layer called X."""
+    network = record.model.network
+    if any(node.name == IMAGES for node in network.nodes):
+        raise ConfigError(f'a layer is called "{IMAGES}", as the images are in the file: give it another name')
+    rounding = rounding_scales(record)
     tensors, left_out = [*given_tensors(record), *computed_tensors(network, pass_of(record))], _left_out(record)
     if left_out is None:
         shares = [*image_gradient_tensors(record)]
@@ -96,6 +106,7 @@ def reference_of(record: Record, config: Config, images: Images, layout: Layout)
         tuple(images.names),
         tuple(_written_layers(network)),
         WrittenLoss(loss.type, loss.model_dump(mode="json", exclude_none=True)),
+        longest_sum(network.nodes, len(record.labels)),
         {tensor.name: _written(tensor, layout, rounding.get(tensor.name, 0.0)) for tensor in tensors},
         left_out,
         dump_config(without_data_path(config)),

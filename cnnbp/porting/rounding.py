@@ -3,20 +3,22 @@
 As for the gradient check (`gradcheck/rounding.py`), but for every value and ∂L/∂value, and in one number for a tensor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.gradcheck.computation import Computation
-from cnnbp.gradcheck.heads import LossHead
-from cnnbp.gradcheck.replay import replay
+from cnnbp.gradcheck.heads import InnerProductHead, LossHead
+from cnnbp.gradcheck.replay import Disturb, Gradients, replay
 from cnnbp.gradcheck.rounding import DISTURBANCE
 from cnnbp.inspect.record import Record
-from cnnbp.layers import PiecewiseLayer
+from cnnbp.layers import Layer, PiecewiseLayer
 from cnnbp.layers.dropout import Dropout
-from cnnbp.network import INPUT, Node
+from cnnbp.network import INPUT
+from cnnbp.porting.steps import LayerStep
 from cnnbp.porting.tensors import Pass, computed_tensors
 
 _SAMPLES = 8
@@ -27,19 +29,43 @@ def rounding_scales(record: Record) -> dict[str, float]:
 
     Multiplied with a format's unit roundoff it is the size of one rounding; 0.5 of a sum whose terms are 0.5.
     """
-    network, computation = record.model.network, _computation(record)
-    caches, rng = dict(enumerate(record.tape.caches)), np.random.default_rng(0)
+    network, loss, computation = record.model.network, record.model.loss, _computation(record)
+
+    def named(found: Gradients, disturb: Disturb) -> dict[str, Array]:
+        losses, _ = loss.forward(disturb(found.outputs[computation.output]), record.labels)
+        ran = Pass(found.outputs, found.values, found.parameters, losses)
+        return {tensor.name: tensor.array for tensor in computed_tensors(network, ran)}
+
+    return _scales(computation, dict(enumerate(record.tape.caches)), named)
+
+
+def layer_scales(step: LayerStep) -> dict[str, float]:
+    """Return the same for a layer's y, dx, dW, … by these names."""
+    node, (x,), (y, cache), name = step.node, step.xs, step.forward(), step.node.name
+    assert step.dy is not None
+    branches = (
+        {0: node.layer.branches(step.params, cache, step.context)} if isinstance(node.layer, PiecewiseLayer) else {}
+    )
+    node = replace(node, layer=_without_dropout(node.layer, is_on=step.mask is not None))
+    head = InnerProductHead(step.dy, y)
+    computation = Computation((node,), {name: step.params}, {}, {INPUT: x, 0: y}, branches, head)
+
+    def named(found: Gradients, disturb: Disturb) -> dict[str, Array]:
+        gradients = {f"d{theta}": found.parameters[f"{name}.{theta}"] for theta in step.params}
+        return {"y": found.outputs[0], "dx": found.values[INPUT], **gradients}
+
+    return _scales(computation, {0: cache}, named)
+
+
+def _scales(
+    computation: Computation, caches: Mapping[int, Any], named: Callable[[Gradients, Disturb], dict[str, Array]]
+) -> dict[str, float]:
+    rng = np.random.default_rng(0)
 
     def disturb(array: Array) -> Array:
         return array * (1 + DISTURBANCE * rng.uniform(-1, 1, array.shape))
 
-    def disturbed() -> Pass:
-        found = replay(computation, caches, disturb)
-        losses, _ = record.model.loss.forward(disturb(found.outputs[computation.output]), record.labels)
-        return Pass(found.outputs, found.values, found.parameters, losses)
-
-    passes = [computed_tensors(network, disturbed()) for _ in range(_SAMPLES)]
-    samples = [{tensor.name: tensor.array for tensor in each} for each in passes]
+    samples = [named(replay(computation, caches, disturb), disturb) for _ in range(_SAMPLES)]
     return {name: _largest([sample[name] for sample in samples]) for name in samples[0]}
 
 
@@ -50,14 +76,14 @@ def _largest(samples: list[Array]) -> float:
 
 
 def _computation(record: Record) -> Computation:
-    tape, nodes = record.tape, tuple(_without_dropout(node, record) for node in record.model.network.nodes)
+    tape, nodes = record.tape, record.model.network.nodes
     branches: Mapping[int, Array] = {
         node.index: node.layer.branches(tape.params[node.name], tape.caches[node.index], tape.context(node))
         for node in nodes
         if isinstance(node.layer, PiecewiseLayer)
     }
     return Computation(
-        nodes,
+        tuple(replace(node, layer=_without_dropout(node.layer, is_on=tape.training)) for node in nodes),
         {node.name: tape.params[node.name] for node in nodes},
         record.model.state,
         {place: tape.values[place] for place in (INPUT, *range(len(nodes)))},
@@ -66,8 +92,6 @@ def _computation(record: Record) -> Computation:
     )
 
 
-def _without_dropout(node: Node, record: Record) -> Node:
-    """Return a node that drops nothing where the record has dropped nothing."""
-    if isinstance(node.layer, Dropout) and not record.tape.training:
-        return replace(node, layer=node.layer.model_copy(update={"p": 0.0}))
-    return node
+def _without_dropout(layer: Layer, *, is_on: bool) -> Layer:
+    """Return a layer that drops nothing where nothing was dropped."""
+    return layer.model_copy(update={"p": 0.0}) if isinstance(layer, Dropout) and not is_on else layer

@@ -1,7 +1,8 @@
 """The tensors of one batch by name, in the order in which they are computed: forward, the loss, and backward."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -62,9 +63,9 @@ def computed_tensors(network: Network, ran: Pass) -> Iterator[Tensor]:
     """Yield what is computed from it, each when all that it is made of is there."""
     for node in network.nodes:
         if isinstance(node.layer, BatchNorm):
-            rows = ran.values[node.inputs[0]].reshape(node.input_shapes[0][0], -1)  # (C, H·W·M)
-            yield Tensor(f"mean/{node.name}", ("channel",), rows.mean(axis=1))
-            yield Tensor(f"var/{node.name}", ("channel",), rows.var(axis=1))
+            mean, var = batch_statistics(ran.values[node.inputs[0]])
+            yield Tensor(f"mean/{node.name}", ("channel",), mean)
+            yield Tensor(f"var/{node.name}", ("channel",), var)
         yield Tensor(f"value/{node.name}", value_axes(node.output_shape), ran.values[node.index])
     last = network.nodes[-1]
     yield Tensor("logits", value_axes(last.output_shape), ran.values[last.index])
@@ -92,6 +93,24 @@ def image_gradient_tensors(record: Record) -> Iterator[Tensor]:
         for name in node.parameter_specs:
             stack = np.stack([share[f"{node.name}.{name}"] for share in shares], axis=-1)
             yield Tensor(f"image_grad/{node.name}.{name}", (*parameter_axes(node, name), IMAGE), stack)
+
+
+def batch_statistics(x: Array) -> tuple[Array, Array]:
+    """Return a batch norm's mean and variance (C,) of x (C, …, M)."""
+    rows = x.reshape(len(x), -1)
+    return rows.mean(axis=1), rows.var(axis=1)
+
+
+def is_given(name: str) -> bool:
+    """Whether a tensor is what a batch starts from, and not computed."""
+    return name in (IMAGES, "y") or name.startswith(("param/", "mask/"))
+
+
+def longest_sum(nodes: Sequence[Node], images: int) -> int:
+    """Return how many terms the longest sum has: over places and images for a filter's gradient, else over inputs."""
+    maps = [prod(shape[1:]) for node in nodes for shape in (*node.input_shapes, node.output_shape)]
+    rows = [prod(spec.shape[1:]) for node in nodes for spec in node.parameter_specs.values()]
+    return max([images * max(maps), *rows])
 
 
 def value_name(network: Network, value: int) -> str:

@@ -13,7 +13,7 @@ from cnnbp.porting.layouts import Layout
 from cnnbp.porting.reference import reference_of
 from tests.cli.command import ROOT
 from tests.porting import nchw
-from tests.porting.references import HEAD, NORMED, PLAIN, reference
+from tests.porting.references import HEAD, NORMED, PLAIN, batch, reference
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_the_gradients_of_the_images_add_up_and_are_left_out_where_they_are_many
         total = found.arrays[f"image_grad/{name}"].sum(axis=-1)
         np.testing.assert_allclose(total, found.arrays[f"grad/{name}"], rtol=0, atol=1e-15)
     monkeypatch.setattr(written, "LARGEST_IMAGE_GRADIENTS", 100)
-    assert "smaller --batch" in reference(PLAIN).description.left_out
+    assert "smaller --batch" in batch(PLAIN).reference().description.left_out
 
 
 def test_a_network_can_be_built_again_from_its_description():

@@ -47,20 +47,20 @@ def constant_ratio(pattern: Pattern) -> str | None:
     ratio = float(pattern.analytic.flat[where] / numeric) if numeric else 0.0
     if ratio == 0 or not pattern.explained_by(pattern.analytic / ratio):
         return None
-    if name := _named(ratio, pattern.sizes):
+    if name := _named(ratio, pattern.sizes, pattern.exactness):
         return name
     if abs(ratio - 1) < 1e-3:
         return f"{ratio:.9g} times too large: a constant is slightly off"
     return f"{ratio:.4g} times what it should be, everywhere" if pattern.known.sum() > 1 else None
 
 
-def _named(ratio: float, sizes: dict[str, float]) -> str | None:
+def _named(ratio: float, sizes: dict[str, float], exactness: float) -> str | None:
     """Say what a factor may be: the first known size that it, or its inverse, is equal to."""
     sizes = {symbol: value for symbol, value in {**sizes, "2": 2.0}.items() if value != 1}
-    if "1 − p" in sizes and abs(ratio / sizes["1 − p"] - 1) < 1e-6:
+    if "1 − p" in sizes and abs(ratio / sizes["1 − p"] - 1) < exactness:
         return "1/(1 − p) is missing"
-    times = [symbol for symbol, value in sizes.items() if abs(ratio / value - 1) < 1e-6]
-    parts = [symbol for symbol, value in sizes.items() if abs(ratio * value - 1) < 1e-6]
+    times = [symbol for symbol, value in sizes.items() if abs(ratio / value - 1) < exactness]
+    parts = [symbol for symbol, value in sizes.items() if abs(ratio * value - 1) < exactness]
     if times:
         return f"{_number(times, ratio)} times too large: {_meanings(times, 0)}"
     if parts:

@@ -26,6 +26,7 @@ class Pattern:
     bound: Array
     axes: tuple[str, ...]
     sizes: Sizes = field(default_factory=dict)
+    exactness: float = 1e-6  # of a ratio: how far it may be off and be a known size
 
     @property
     def known(self) -> Array:

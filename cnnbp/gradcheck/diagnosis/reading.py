@@ -65,13 +65,14 @@ def _sizes(finding: Finding) -> Sizes:
         return {"N": shapes[0][0]} if shapes else {}
     sizes: Sizes = {"M": computation.batch_size}
     if isinstance(argument, Parameter):
-        return sizes | _sizes_of(argument.node)
+        return sizes | sizes_of(argument.node)
     if len(computation.nodes) == 1:
-        return sizes | _sizes_of(computation.nodes[0])
+        return sizes | sizes_of(computation.nodes[0])
     return sizes if computation.nodes else sizes | {"K": len(claim.theta)}
 
 
-def _sizes_of(node: Node) -> Sizes:
+def sizes_of(node: Node) -> Sizes:
+    """Return the sizes that a layer has of itself."""
     sizes: Sizes = {}
     if isinstance(node.layer, Dropout):
         sizes["1 − p"] = 1 - node.layer.p
