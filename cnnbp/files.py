@@ -1,12 +1,16 @@
-"""Files that are there as a whole or not at all."""
+"""Files that are there as a whole or not at all, and that are files: a pipe or a device would never end."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EINVAL, EISDIR
 from pathlib import Path
-from typing import IO
+from stat import S_ISDIR, S_ISREG
+from typing import IO, BinaryIO
 
 from cnnbp.errors import CheckpointError
+
+_WAIT_FOR_NO_ONE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 PARTIAL = ".partial"  # behind the name of a file that is not whole yet
 
@@ -17,9 +21,12 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 
     Raises CheckpointError where writing fails.
     """
-    beside = path.with_name(path.name + PARTIAL)
+    beside = path.parent / f"{path.name}{PARTIAL}"
     try:
-        with beside.open("wb") as file:
+        if not path.name or path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        beside.unlink(missing_ok=True)  # left by a process that was killed; or a link to who knows what
+        with beside.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -29,6 +36,21 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):  # on a read-only disk there is none, and even so this fails
             beside.unlink()
         raise CheckpointError(f"cannot write {str(path)!r}: {error.strerror}") from error
+
+
+def opened(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
+    """Open a regular file; by default to read it. Raises OSError, also for whatever is none, without waiting for it."""
+    descriptor = os.open(path, flags | _WAIT_FOR_NO_ONE, 0o666)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if S_ISDIR(mode):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
+        if not S_ISREG(mode):
+            raise OSError(EINVAL, "it is no regular file", str(path))
+        return os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "ab")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,9 +1,10 @@
 import os
+from pathlib import Path
 
 import pytest
 
 from cnnbp.errors import CheckpointError
-from cnnbp.files import write_text, written_whole
+from cnnbp.files import opened, write_text, written_whole
 from tests.training.disks import full_disk, read_only_disk
 
 
@@ -43,3 +44,34 @@ def test_a_read_only_disk_is_said_to_be_one(tmp_path):
             with pytest.raises(CheckpointError, match=f"cannot write '.*{name}': Read-only file system"):
                 write_text(disk / name, "new")
         assert (disk / "file").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["/", ".", "disk/.."])
+def test_a_folder_is_no_name_for_a_file(tmp_path, name):
+    (tmp_path / "disk").mkdir()
+    with pytest.raises(CheckpointError, match="cannot write"):
+        write_text(tmp_path / name, "")
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["disk"]
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY | os.O_APPEND, os.O_RDWR])
+def test_a_pipe_or_a_device_is_no_file_and_nothing_waits_for_it(tmp_path, flags):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    for name in ("pipe", "zeros", "."):
+        with pytest.raises(OSError, match=r"regular file|Is a directory|No such device"):
+            opened(tmp_path / name, flags)
+    with pytest.raises(FileNotFoundError):
+        opened(tmp_path / "missing", flags)
+
+
+def test_what_lies_where_a_half_written_file_would_is_put_aside_and_never_written_into(tmp_path):
+    image = tmp_path / "image.png"
+    image.write_bytes(b"pixels")
+    for make in (lambda path: path.symlink_to(image), os.mkfifo, Path.touch):
+        make(tmp_path / "file.partial")
+        write_text(tmp_path / "file", "text")
+        assert (tmp_path / "file").read_text() == "text"
+        assert image.read_bytes() == b"pixels"
+        (tmp_path / "file").unlink()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["image.png"]

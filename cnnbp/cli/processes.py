@@ -8,9 +8,9 @@ from pathlib import Path
 
 import typer
 
-from cnnbp.cli.verbs import failure, processes_started, show_error
+from cnnbp.cli.verbs import EXPECTED, failure, processes_started, show_error
 from cnnbp.engine.ranks import ALONE, Ranks
-from cnnbp.errors import CnnbpError, ConfigError, Diverged
+from cnnbp.errors import ConfigError, Diverged
 
 _PATIENCE = 2.0  # seconds for the others to fail as well, as they do where the fault is in what all of them read
 _LONG_PATIENCE = 60.0  # where all ranks look for the cause first
@@ -72,6 +72,6 @@ def _failed(error: BaseException, ranks: Ranks) -> typer.Exit:
 
 
 def _explained(error: BaseException) -> tuple[str, int]:
-    if isinstance(error, CnnbpError | MemoryError | KeyboardInterrupt):
+    if isinstance(error, EXPECTED):
         return failure(error)
     return "".join(traceback.format_exception(error)), _BUG

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from cnnbp.cli.streams import StdoutLost
-from cnnbp.errors import CnnbpError, ConfigError
+from cnnbp.errors import CnnbpError, ConfigError, DataError
 
 VERBS: Mapping[str, str] = {
     "train": "Train a network on an image folder; write a run directory.",
@@ -37,6 +37,8 @@ _RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 OUT_OF_MEMORY = 2
 
+EXPECTED = (CnnbpError, OSError, MemoryError, KeyboardInterrupt)  # what is no bug
+
 
 class VerbGroup(TyperGroup):
     """Knows every verb's name and line without importing it, and ends a failed one with its exit code."""
@@ -59,7 +61,7 @@ class VerbGroup(TyperGroup):
             return super().invoke(ctx)
         except StdoutLost:
             raise
-        except (CnnbpError, MemoryError, KeyboardInterrupt) as error:
+        except EXPECTED as error:
             message, exit_code = failure(error)
             if message:
                 show_error(message)
@@ -99,15 +101,19 @@ def _told(names: Sequence[str], default: int) -> int:
     return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdecimal()), default)
 
 
-def failure(error: CnnbpError | MemoryError | KeyboardInterrupt) -> tuple[str, int]:
+def failure(error: BaseException) -> tuple[str, int]:
     """Return what to say of an error that is no bug, nothing of Ctrl-C, and the exit code."""
     match error:
         case CnnbpError():
             return str(error), error.exit_code
         case MemoryError():
             return f"not enough memory: {error}; smaller batches need less", OUT_OF_MEMORY
+        case OSError():  # a name that is too long, a folder that may not be looked into, a process too many
+            what = f"cannot use {str(error.filename)!r}" if error.filename else "the system refuses"
+            return f"{what}: {error.strerror or error}", DataError.exit_code
         case KeyboardInterrupt():
             return "", INTERRUPTED
+    raise AssertionError(error)
 
 
 def show_error(message: str) -> None:

@@ -25,6 +25,7 @@ from PIL import (
 
 from cnnbp.data.damage import check_jpeg, check_png
 from cnnbp.errors import DataError
+from cnnbp.files import opened
 
 # Only these are tried, whatever a file is called: an EPS named .png would start Ghostscript.
 _FORMATS = tuple(
@@ -73,7 +74,7 @@ def opened_image(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     Whatever goes wrong, in the block as well, comes out as an UnreadableImage.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             file_size = _check_file(file, max_pixels)
             with Image.open(file, formats=_FORMATS) as image:
                 _check_size(image.size, max_pixels)

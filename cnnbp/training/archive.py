@@ -5,6 +5,7 @@ checksum of all others. `np.load` reads the files too.
 """
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,7 @@ import numpy as np
 
 from cnnbp.arrays import Array, Shape
 from cnnbp.errors import CheckpointError
-from cnnbp.files import written_whole
+from cnnbp.files import opened, written_whole
 
 _CHECKSUM = "checksum.npy"
 _DIGEST_BYTES = 32
@@ -64,10 +65,12 @@ class ArchiveReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._refusing(), ExitStack() as stack:
-            self._archive = stack.enter_context(zipfile.ZipFile(path))
+            file = stack.enter_context(opened(path))
+            self.size = os.fstat(file.fileno()).st_size
+            self._archive = stack.enter_context(zipfile.ZipFile(file))
             self._members = {info.filename: info for info in self._archive.infolist()}
             self._verify()
-            stack.pop_all()
+            self._open = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +78,7 @@ class ArchiveReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._archive.close()
+        self._open.close()
 
     @property
     def names(self) -> set[str]:
@@ -104,7 +107,7 @@ class ArchiveReader:
 
     def _verify(self) -> None:
         checksum = blake2b(digest_size=_DIGEST_BYTES)
-        if sum(info.file_size for info in self._members.values()) > self.path.stat().st_size:
+        if sum(info.file_size for info in self._members.values()) > self.size:
             raise ValueError("its members claim more bytes than the file has")
         for name, info in self._members.items():
             if info.compress_type != zipfile.ZIP_STORED:

@@ -90,7 +90,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     with ArchiveReader(path) as archive:
         description = _read_description(path, archive)
         config = _read_config(path, description.config)
-        _check_size(path, config)
+        _check_size(archive, config)
         state = TrainingState.zeros(config)
         arrays = _arrays(state)
         if archive.names != {"description", *arrays}:
@@ -165,8 +165,8 @@ def _read_config(path: Path, text: str) -> Config:
         raise CheckpointError(f"the configuration in {str(path)!r} is not valid here:\n{error}") from error
 
 
-def _check_size(path: Path, config: Config) -> None:
+def _check_size(archive: ArchiveReader, config: Config) -> None:
     """Refuse, before any memory is taken, a configuration whose parameters cannot be in the file."""
-    needed, found = 4 * config.network.layout.size, path.stat().st_size
-    if needed > found:
-        raise CheckpointError(f"{str(path)!r} has {found} bytes, but its parameters need {needed}")
+    needed = 4 * config.network.layout.size
+    if needed > archive.size:
+        raise CheckpointError(f"{str(archive.path)!r} has {archive.size} bytes, but its parameters need {needed}")

@@ -1,6 +1,7 @@
 """Going on with a run: to the bit, or not at all, unless changes are allowed."""
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -9,6 +10,7 @@ from typing import Any
 
 from cnnbp.config import Config
 from cnnbp.errors import CheckpointError, ConfigError, DataError
+from cnnbp.files import opened
 from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, without_data_path
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.job import Job
@@ -124,9 +126,12 @@ def _more_epochs(change: Change) -> bool:
 
 
 def _difference(split_file: Path, datasets: Datasets) -> str:
-    """Say how the files differ from those that the run has written down."""
-    with split_file.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        before = {row[0]: row[2] for row in islice(csv.reader(file), 1, None) if row[2] != "test"}
+    """Say how the files differ from those that the run has written down, as far as that can be read."""
+    try:
+        with io.TextIOWrapper(opened(split_file), "utf-8", "surrogateescape", newline="") as file:
+            before = {row[0]: row[2] for row in islice(csv.reader(file), 1, None) if row[2] != "test"}
+    except (OSError, IndexError, csv.Error) as error:
+        return f"which ones cannot be told without {split_file.name} ({error or type(error).__name__})"
     now = {name: subset.name for subset in (datasets.train, datasets.validation) for name in subset.names}
     gone, new = before.keys() - now.keys(), now.keys() - before.keys()
     moved = {name for name in before.keys() & now.keys() if before[name] != now[name]}  # as others come and go

@@ -15,7 +15,7 @@ from typing import Any
 from cnnbp.arrays import Array
 from cnnbp.config import Config, dump_config
 from cnnbp.errors import CheckpointError, ConfigError
-from cnnbp.files import PARTIAL, write_text, written_whole
+from cnnbp.files import PARTIAL, opened, write_text, written_whole
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.state import EpochMetrics
@@ -23,6 +23,7 @@ from cnnbp.training.summary import Summary
 
 CHECKPOINTS = "checkpoints"
 _SUMMARY = "summary.json"
+_FINISHED = ("finished", "stopped early")
 _STARTED_WITH = {CHECKPOINTS, "split.csv", "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
 
 _TIMES = ("images_per_second", "seconds")  # what differs between equal runs
@@ -40,7 +41,7 @@ class MetricsLog:
     def start_from(self, history: Sequence[EpochMetrics]) -> None:
         """Write the epochs of a history and nothing else; times are kept where they are known."""
         times = self._times()
-        rows = [{**asdict(metrics), **times.get(metrics.epoch, dict.fromkeys(_TIMES))} for metrics in history]
+        rows = [{**asdict(metrics), **dict.fromkeys(_TIMES), **times.get(metrics.epoch, {})} for metrics in history]
         write_text(self.csv, _csv_line(COLUMNS) + "".join(map(_csv_row, rows)))
         write_text(self.jsonl, "".join(map(_json_row, rows)))
 
@@ -49,20 +50,19 @@ class MetricsLog:
         row = {**asdict(event.metrics), "images_per_second": event.images_per_second, "seconds": event.seconds}
         for path, line in ((self.csv, _csv_row(row)), (self.jsonl, _json_row(row))):
             try:
-                with path.open("ab") as file:
+                with opened(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
                     file.write(line.encode())
             except OSError as error:
                 raise CheckpointError(f"cannot write {str(path)!r}: {error.strerror}") from error
 
     def _times(self) -> dict[int, Row]:
-        """Return the times by epoch; a line that was cut off in the middle says nothing."""
+        """Return the times by epoch, as far as they can be read; a line that was cut off in the middle says nothing."""
         times: dict[int, Row] = {}
-        for line in self.jsonl.read_bytes().splitlines() if self.jsonl.exists() else ():
-            try:
-                row = json.loads(line)
-                times[row["epoch"]] = {name: row[name] for name in _TIMES}
-            except (ValueError, KeyError, TypeError):
-                continue
+        with suppress(OSError), opened(self.jsonl) as file:
+            for line in file:
+                with suppress(ValueError, KeyError, TypeError, RecursionError):
+                    row = json.loads(line)
+                    times[row["epoch"]] = {name: float(row[name]) for name in _TIMES if isfinite(row[name])}
         return times
 
 
@@ -107,9 +107,10 @@ class RunDirectory:
     def finished_summary(self, epochs: int) -> dict[str, Any] | None:
         """Return summary.json if it tells the end of a run of this many epochs."""
         try:
-            summary = json.loads((self.path / _SUMMARY).read_bytes())
-            return summary if summary["status"] != "interrupted" and summary["epochs"] == epochs else None
-        except (OSError, ValueError, KeyError, TypeError):
+            with opened(self.path / _SUMMARY) as file:
+                summary = json.load(file)
+            return summary if summary["status"] in _FINISHED and summary["epochs"] == epochs else None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def write_split(self, datasets: Datasets) -> None:

@@ -1,10 +1,15 @@
 """What a user sees for each thing that is easily got wrong: what, where, what to do; an exit code and no traceback."""
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from tests.cli.command import ROOT, cnnbp
+from tests.cli.command import ROOT, cnnbp, environment
 
 LECTURE = (ROOT / "configs" / "lecture.yaml").read_text()
 BOMB = "a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40))
@@ -72,3 +77,75 @@ def test_a_class_without_images_is_named(tmp_path):
     image = next((ROOT / "datasets" / "strokes").rglob("*.png"))
     (tmp_path / "images" / "vertical" / "x.png").write_bytes(image.read_bytes())
     refused(cnnbp("train", ROOT / "configs" / "lecture.yaml", tmp_path / "images", cwd=tmp_path), 3, ["horizontal"])
+
+
+LONG = "n" * 300
+IMPOSSIBLE = [
+    ["shapes", LONG],
+    ["train", LONG],
+    ["train", "c.yaml", LONG],
+    ["train", "c.yaml", "--run", LONG],
+    ["train", "c.yaml", "--run", f"runs/{LONG}/run"],
+    ["train", "--resume", LONG],
+    ["gradcheck", LONG],
+    ["gradcheck", "c.yaml", LONG],
+    ["gradcheck", "c.yaml", "--plot", LONG],
+    ["grads", LONG],
+    ["grads", f"{LONG}.npz"],
+    ["grads", "c.yaml", LONG],
+    ["grads", "c.yaml", "--save", f"{LONG}.npz"],
+    ["bench", LONG],
+    ["evaluate", LONG],
+    ["predict", LONG, "image.png"],
+    ["export", LONG, "--to", "npz"],
+    ["data", LONG],
+    ["init", LONG],
+    ["init", "new.yaml", "--data", LONG],
+]
+
+
+def test_a_name_that_is_too_long_is_an_error_wherever_one_is_taken(tmp_path):
+    (tmp_path / "c.yaml").write_text(changed(("../datasets", str(ROOT / "datasets"))))
+    for arguments in IMPOSSIBLE:
+        code, _, errors = cnnbp(*arguments, cwd=tmp_path)
+        assert code in (2, 3), arguments
+        assert errors.splitlines()[-1].startswith("error: "), (arguments, errors)
+        assert "File name too long" in errors, arguments
+    assert {path.name for path in tmp_path.iterdir()} <= {"c.yaml", "runs"}
+
+
+AS_NOBODY = """
+import codecs, os, sys
+import cnnbp.cli.train, cnnbp.cli.export, cnnbp.cli.grads, cnnbp.cli.gradcheck, PIL.Image
+PIL.Image.init()
+codecs.lookup("utf-8-sig")
+from cnnbp.cli import main
+os.setuid(65534)
+for arguments in sys.argv[1:]:
+    if os.fork() == 0:
+        sys.argv = ["cnnbp", *arguments.split()]
+        main()
+    print(arguments, os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+def test_a_place_that_must_not_be_looked_into_is_an_error_wherever_one_is_taken(tmp_path):
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can become a user who may not read")
+    expected = {
+        "train c.yaml --run secret/x": 3,
+        "train --resume secret/x": 3,
+        "train c.yaml data.path=secret/x": 3,
+        "grads secret/x": 3,
+        "gradcheck secret/x.npz": 3,
+        "export secret/x --to npz": 3,
+    }
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "secret").mkdir(mode=0)
+        Path(name).chmod(0o755)
+        (Path(name) / "c.yaml").write_text(LECTURE)
+        command = [sys.executable, "-c", AS_NOBODY, *expected]
+        result = subprocess.run(command, capture_output=True, text=True, cwd=name, env=environment(), timeout=60)
+    assert result.stdout.splitlines() == [f"{arguments} {code}" for arguments, code in expected.items()]
+    assert "Traceback" not in result.stderr
+    assert len(re.findall(r"^error: .*secret.*Permission denied$", result.stderr, re.MULTILINE)) == len(expected)

@@ -1,5 +1,6 @@
 """The rules of many images: all bad files at once, the cache, and files that change or vanish."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -86,6 +87,10 @@ def test_a_file_that_vanishes_or_changes_during_a_run_is_an_error_with_its_path(
     with pytest.raises(DataError, match=r"a/0\.png.*No such file"):
         images.take(np.array([0]))
     with pytest.raises(DataError, match=r"a/1\.png.* changed since"):
+        images.take(np.array([1]))
+    (tmp_path / "a" / "1.png").unlink()
+    os.mkfifo(tmp_path / "a" / "1.png")
+    with pytest.raises(DataError, match=r"a/1\.png.* no regular file"):
         images.take(np.array([1]))
 
 

@@ -1,6 +1,7 @@
 """What is no archive of ours, or no longer one, is refused; a flipped bit at most changes nothing."""
 
 import io
+import os
 import re
 import tracemalloc
 import zipfile
@@ -178,6 +179,14 @@ def test_a_foreign_zip_and_one_of_numpys_own_are_refused(tmp_path):
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
     assert "there is no checkpoint" in refuse(tmp_path / "missing.npz")
     assert "Is a directory" in refuse(tmp_path)
+
+
+def test_a_pipe_and_a_device_without_end_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    (tmp_path / "zeros.npz").symlink_to("/dev/zero")
+    (tmp_path / "full.npz").symlink_to("/dev/full")
+    for name in ("pipe.npz", "zeros.npz", "full.npz"):
+        assert "it is no regular file" in refuse(tmp_path / name)
 
 
 def test_a_full_disk_keeps_the_old_archive(tmp_path):

@@ -1,7 +1,9 @@
 """A run that is taken up again ends in the bytes of one that was left alone, or is refused with the reason."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,6 +136,41 @@ def test_changed_pixels_and_new_files_are_told(folder, tmp_path):
     save(folder / "a/new.png", noise(4, 4, seed=998))
     with pytest.raises(DataError, match=r"1 new, as 'a/new.png'"):
         refuse_other_images(run, load_checkpoint(run.last), load_datasets(settings))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        Path.unlink,
+        lambda path: path.write_text("file,class,split\na/0.png\n"),
+        lambda path: path.write_text("file,class,split\n" + "x" * 200_000 + "\n"),
+        lambda path: (path.unlink(), path.mkdir()),
+        lambda path: (path.unlink(), os.mkfifo(path)),
+    ],
+    ids=["gone", "short", "huge", "a folder", "a pipe"],
+)
+def test_changed_images_are_refused_in_a_sentence_whatever_became_of_the_list_of_them(folder, tmp_path, damage):
+    run = saved_run(tmp_path / "run", config(folder), 3)
+    damage(run.path / "split.csv")
+    (folder / "a/0.png").unlink()
+    with pytest.raises(DataError, match=r"are not those .*: which ones cannot be told without split\.csv"):
+        refuse_other_images(run, load_checkpoint(run.last), load_datasets(config(folder)))
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.write_text("[" * 100_000)])
+def test_side_files_that_became_something_else_are_written_anew_or_named(folder, tmp_path, make):
+    run = saved_run(tmp_path / "run", config(folder), 6)
+    for name in ("metrics.jsonl", "summary.json"):
+        (run.path / name).unlink(missing_ok=True)
+        make(run.path / name)
+    assert run.finished_summary(1) is None
+    state = load_checkpoint(run.last).state
+    if (run.path / "metrics.jsonl").is_dir():
+        with pytest.raises(CheckpointError, match=r"cannot write '.*metrics\.jsonl': Is a directory"):
+            run.metrics.start_from(state.history)
+    else:
+        run.metrics.start_from(state.history)
+        assert (run.path / "metrics.jsonl").read_text().startswith('{"epoch": 1,')
 
 
 def test_images_that_changed_sides_are_told(folder, tmp_path):

@@ -220,7 +220,19 @@ def test_starting_from_a_history_drops_what_came_after_it_and_keeps_the_times(lo
     assert [line["seconds"] for line in read(log)[1]] == [0.25, 0.5]
 
 
-@pytest.mark.parametrize("damage", [b'{"epoch": 3, "tra', b"\xff\xfe\n", b"[1]\n", b'{"epoch": [1]}\n', b"3\n"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b'{"epoch": 3, "tra',
+        b"\xff\xfe\n",
+        b"[1]\n",
+        b'{"epoch": [1]}\n',
+        b"3\n",
+        b"[" * 100_000 + b"\n",
+        b'{"epoch": 3, "images_per_second": "fast", "seconds": [1]}\n',
+        b'{"epoch": 3, "images_per_second": NaN, "seconds": 1e999}\n',
+    ],
+)
 def test_a_line_that_was_cut_off_or_is_something_else_is_written_anew(log, damage):
     log.jsonl.write_bytes(log.jsonl.read_bytes()[:-20] + b"\n" + damage)
     log.start_from(EPOCHS)
