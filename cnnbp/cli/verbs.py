@@ -22,6 +22,8 @@ VERBS: Mapping[str, str] = {
     "evaluate": "Show how good a run is: loss, accuracy, each class, the confusion matrix, the worst images.",
     "predict": "Name the class and its probability of images, by a run.",
     "export": "Write a run's weights as ONNX, safetensors or npz, for other tools.",
+    "sweep": "Train a grid of options with several seeds each, side by side, and compare them.",
+    "runs": "List runs: what differs between them, and what came of each.",
     "bench": "Time a training step and its layers, next to this machine's rate in large matrix products.",
     "data": "Scan an image folder: classes, sizes, modes, what would be skipped and why.",
     "init": "Write a commented starter configuration, fitted to a folder if one is given.",

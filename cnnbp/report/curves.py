@@ -44,6 +44,15 @@ class Plot:
     y_label: Callable[[float], str]
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A curve among others, drawn with a mark of its own."""
+
+    mark: str
+    xs: Sequence[int]
+    ys: Sequence[float]
+
+
 def draw_curves(history: Sequence[EpochMetrics], console: Console) -> None:
     """Draw the loss and the accuracy, one below the other; a single epoch makes no curve."""
     if len(history) < 2:
@@ -100,6 +109,25 @@ def draw_plot(plot: Plot, console: Console) -> None:
     text.highlight_regex("[⠁-⣿]+", "cyan")
     text.highlight_regex("○", "yellow")
     console.print(text)
+
+
+def draw_overlaid(title: str, curves: Sequence[Curve], console: Console) -> None:
+    """Print curves over one another, each by its mark; losses far apart by their logarithms."""
+    from plotext import figure  # loaded only when a curve is drawn
+
+    values = [y for curve in curves for y in curve.ys]
+    logarithmic = spans_decades(values)
+    figure.clear()
+    figure.plot_size(min(console.width, _WIDEST), _HEIGHT)
+    figure.title(f"{title}{', logarithmic' if logarithmic else ''}")
+    for curve in curves:
+        ys = [log10(y) for y in curve.ys] if logarithmic else curve.ys
+        figure.draw(figure.signal(curve.xs, ys, marker=curve.mark).lines())
+    longest = max((curve.xs for curve in curves), key=len)
+    _set_ticks(figure.ruler("x"), _ticks_among(longest), str)
+    heights = [log10(y) for y in values] if logarithmic else values
+    _set_ticks(figure.ruler("y"), _even_ticks(heights), (lambda y: f"{10**y:.3g}") if logarithmic else "{:.3g}".format)
+    console.print(Text(figure.build().string(colorless=True)))
 
 
 def _thinned(dots: Sequence[tuple[float, float]], width: int) -> list[tuple[float, float]]:

@@ -54,9 +54,14 @@ def newest_checkpoint(run: RunDirectory) -> Checkpoint:
 
 def changed_keys(before: Config, after: Config) -> list[Change]:
     """Return the keys that differ, by name; not those that change nothing, and not where the images are."""
-    old, new = (dict(_flat(without_data_path(config).model_dump(mode="json"))) for config in (before, after))
+    old, new = options_of(before), options_of(after)
     keys = sorted((old.keys() | new.keys()) - _FREE)
     return [Change(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+
+
+def options_of(config: Config) -> dict[str, Any]:
+    """Return every option of a configuration by its dotted key, other than where the images are."""
+    return dict(_flat(without_data_path(config).model_dump(mode="json")))
 
 
 def refuse_changes(checkpoint: Config, wanted: Config) -> None:

@@ -1,0 +1,84 @@
+"""The grid of a sweep: every combination of the values that stand behind a key."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from cnnbp.errors import ConfigError
+from cnnbp.experiments.records import short_names
+
+_OPENING, _CLOSING, _QUOTES = "[{", "]}", "'\""
+_NOT_FOR_A_NAME = re.compile(r"[^\w.+-]+")
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep: what is changed for it, key by key, and its seed."""
+
+    name: str
+    setting: Mapping[str, str]
+    seed: int
+
+    @property
+    def overrides(self) -> list[str]:
+        """The changes as `cnnbp train` takes them."""
+        return [*(f"{key}={value}" for key, value in self.setting.items()), f"seed={self.seed}"]
+
+
+def trials_of(overrides: Sequence[str], seeds: Sequence[int]) -> tuple[list[str], list[Trial]]:
+    """Return the overrides that all runs share, and a trial for each combination of the others and each seed.
+
+    An override whose value has commas outside of brackets and quotes is an axis of the grid. Raises ConfigError where
+    two combinations would be called the same.
+    """
+    axes = {key: values for key, values in map(_axis, overrides) if len(values) > 1}
+    shared = [text for text in overrides if len(_axis(text)[1]) == 1]
+    if "seed" in axes:
+        raise ConfigError("the seeds of a sweep are given by --seeds N, or by --seed S for the first of them")
+    short = short_names([*axes])
+    trials = [
+        Trial(_name({short[key]: value for key, value in setting.items()}, seed), setting, seed)
+        for setting in _combinations(axes)
+        for seed in seeds
+    ]
+    names = [trial.name for trial in trials]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ConfigError(f"two runs of the sweep would be called {twice!r}: leave one of the equal values out")
+    return shared, trials
+
+
+def _combinations(axes: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+    for values in product(*axes.values()):
+        yield dict(zip(axes, values, strict=True))
+
+
+def _axis(text: str) -> tuple[str, list[str]]:
+    """Split `key=a,b,{c: 1, d: 2}` into its key and its three values."""
+    key, _, value = text.partition("=")
+    values, depth, quote = [""], 0, ""
+    for character in value:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in _QUOTES:
+            quote = character
+        depth += (not quote and character in _OPENING) - (not quote and character in _CLOSING)
+        if character == "," and not depth and not quote:
+            values.append("")
+        else:
+            values[-1] += character
+    values = [value.strip() for value in values]
+    if len(values) > 1 and not all(values):
+        raise ConfigError(f"{text!r} has an empty value between its commas")
+    return key, values
+
+
+def _name(setting: Mapping[str, str], seed: int) -> str:
+    """Return what a run's folder is called: what differs, in letters that every file system takes."""
+    parts = [f"{key}={_NOT_FOR_A_NAME.sub('_', value)}" for key, value in setting.items()]
+    name = ",".join([*parts, f"seed={seed}"])
+    if len(name) > _LONGEST_NAME:
+        raise ConfigError(f"the values of this sweep are too long to name its runs by: {name[:_LONGEST_NAME]}…")
+    return name

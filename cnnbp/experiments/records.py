@@ -1,0 +1,113 @@
+"""Run directories as they lie on the disk: options, epochs and outcome, read without loading a parameter."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from cnnbp.config import load_config
+from cnnbp.errors import CheckpointError, CnnbpError
+from cnnbp.training.resume import options_of
+from cnnbp.training.run_directory import CHECKPOINTS, RunDirectory
+from cnnbp.training.state import EpochMetrics, best_epoch
+from cnnbp.training.summary import Evaluation
+
+_UNFINISHED = "unfinished"  # it runs still, or was killed
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run directory. `ended` is in seconds since 1970; `evaluation` is that of the best epoch, at the end."""
+
+    path: str
+    status: str
+    options: Mapping[str, Any]
+    history: tuple[EpochMetrics, ...]
+    evaluation: Evaluation | None
+    ended: float
+
+    @property
+    def best(self) -> EpochMetrics | None:
+        """The epoch whose checkpoint is kept as the best."""
+        return best_epoch(self.history)
+
+    @property
+    def score(self) -> float | None:
+        """The best epoch's accuracy on the validation images; without any, on the training images."""
+        if self.best is None:
+            return None
+        return self.best.train_accuracy if self.best.val_accuracy is None else self.best.val_accuracy
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read a run directory. Raises CheckpointError where its configuration cannot be read."""
+    directory = RunDirectory(path)
+    try:
+        options = options_of(load_config(directory.config))
+        files = [file for file in path.iterdir() if file.is_file()]
+        ended = max(file.stat().st_mtime for file in files)
+    except CnnbpError as error:
+        raise CheckpointError(f"{str(path)!r} cannot be read as a run: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    status, evaluation = _outcome(path)
+    return RunRecord(str(path), status, options, tuple(_epochs(directory.metrics.jsonl)), evaluation, ended)
+
+
+def find_runs(root: Path) -> list[Path]:
+    """Return every run directory at or below `root`, in the order of their names. Links are not followed."""
+    if not root.is_dir():
+        raise CheckpointError(f"{str(root)!r} is no folder")
+    found = []
+    for folder, subfolders, files in os.walk(root):
+        if "config.yaml" in files and CHECKPOINTS in subfolders:
+            found.append(Path(folder))
+            subfolders.clear()
+        subfolders.sort()
+    return sorted(found)
+
+
+def differing_options(records: Sequence[RunRecord]) -> list[str]:
+    """Return the keys that do not have one value in all runs, in alphabetical order."""
+    keys = sorted({key for record in records for key in record.options})
+    return [key for key in keys if len({repr(record.options.get(key)) for record in records}) > 1]
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Return each key's shortest end that no other key has: lr for train.optimizer.sgd.lr."""
+    return {key: _shortest_end(key, [other for other in keys if other != key]) for key in keys}
+
+
+def _shortest_end(key: str, others: Sequence[str]) -> str:
+    words = key.split(".")
+    ends = (".".join(words[-count:]) for count in range(1, len(words) + 1))
+    return next((end for end in ends if not any(f".{other}".endswith(f".{end}") for other in others)), key)
+
+
+def _outcome(path: Path) -> tuple[str, Evaluation | None]:
+    """Return how a run ended, and its evaluation, from the files that its end leaves."""
+    if (path / "diverged.json").exists():
+        return "diverged", None
+    try:
+        summary = json.loads((path / "summary.json").read_bytes())
+        evaluation = summary["evaluation"]
+        return str(summary["status"]), Evaluation(**evaluation) if evaluation else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return _UNFINISHED, None
+
+
+def _epochs(file: Path) -> Iterator[EpochMetrics]:
+    """Yield the epochs up to the first line that is none: the last one may be half written."""
+    names = [field.name for field in fields(EpochMetrics)]
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            row = json.loads(line)
+            yield EpochMetrics(**{name: row[name] for name in names})
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return
