@@ -165,7 +165,9 @@ class MeanSquaredError(Loss):
 
         This is a reading: the loss knows no probabilities.
         """
-        positive = np.where(logits > _NOTHING, logits, _NOTHING * np.exp(np.minimum(logits - _NOTHING, 0)))
+        least = np.minimum(logits.max(axis=0), _NOTHING)  # where all are far below 0, the largest is next to nothing
+        positive = np.where(logits > _NOTHING, logits, _NOTHING * np.exp(np.minimum(logits - least, 0)))
+        positive /= positive.max(axis=0)  # the sum of the largest numbers that there are would be none
         return positive / positive.sum(axis=0)
 
     def _losses(self, logits: Array, targets: Array) -> Array:

@@ -152,6 +152,17 @@ def test_balanced_weights_without_counts_are_a_bug_of_the_caller():
         CrossEntropy(class_weights="balanced").forward(*a_batch(3))
 
 
+@pytest.mark.parametrize("loss", [MeanSquaredError(), CrossEntropy()])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("outputs", [[-90, -100], [-1e30, -2e30], [1e-7, -1e5], [3e38, 2e38], [0, 0], [-3e38, 1e38]])
+def test_finite_outputs_have_probabilities_in_their_order_however_far_off_they_are(loss, dtype, outputs):
+    with np.errstate(invalid="raise", divide="raise", over="ignore"):
+        p = loss.probabilities(np.array([outputs], dtype).T)
+    np.testing.assert_allclose(p.sum(axis=0), 1, rtol=1e-6)
+    assert (p >= 0).all()
+    assert p[0] == p[1] if outputs[0] == outputs[1] else (p[0] > p[1]) == (outputs[0] > outputs[1])
+
+
 def test_probabilities_sum_to_one_and_predictions_are_the_most_probable():
     for loss, outputs in [(BinaryCrossEntropy(), 1), (CrossEntropy(), 3), (MeanSquaredError(), 3)]:
         logits = np.random.default_rng(0).normal(0, 2, size=(outputs, 200))  # some all above 1, some all below 0

@@ -19,6 +19,7 @@ The module is imported when its verb runs, so it may import what it needs at its
 
 import gc
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -63,6 +64,7 @@ _register()
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
     prepare_streams()
+    warnings.filterwarnings("ignore", category=RuntimeWarning)  # NumPy's, of our lines: verbs say what is not finite
     try:
         try:
             app(prog_name="cnnbp")

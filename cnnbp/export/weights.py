@@ -22,10 +22,13 @@ def weights(checkpoint: Checkpoint) -> dict[str, Array]:
 
 
 def metadata(checkpoint: Checkpoint) -> dict[str, str]:
-    """Return the classes, the mean and std of pixels in 0…1 by channel (JSON lists), and the configuration (YAML)."""
+    """Return the classes, the mean and std of pixels in 0…1 by channel (JSON lists), and the configuration (YAML).
+
+    All is Unicode: bytes of a class's name that are none become JSON's escapes \\udc80 to \\udcff.
+    """
     return {
         "producer": f"cnnbp {__version__}",
-        "classes": json.dumps(checkpoint.classes, ensure_ascii=False),
+        "classes": json.dumps(checkpoint.classes, ensure_ascii=False).encode("utf-8", "backslashreplace").decode(),
         "mean": json.dumps(checkpoint.normalization.mean),
         "std": json.dumps(checkpoint.normalization.std),
         "config": dump_config(without_data_path(checkpoint.config)),

@@ -1,15 +1,18 @@
 """Checkpoints: a training state and what is needed to use it, as an .npz without times, paths or hosts."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from cnnbp.arrays import Array
-from cnnbp.config import Config, dump_config, parse_config
+from cnnbp.config import Config, check_against_classes, dump_config, parse_config
 from cnnbp.data.normalize import Normalization
 from cnnbp.engine.ranks import Ranks
 from cnnbp.errors import CheckpointError, ConfigError
@@ -100,7 +103,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             array[...] = archive.read(name, array.dtype.str, array.shape)
     state.step, state.sums = description.step, description.sums
     state.history, state.last_step = description.history, description.last_step
-    return Checkpoint(
+    checkpoint = Checkpoint(
         config,
         description.classes,
         description.normalization,
@@ -108,6 +111,64 @@ def load_checkpoint(path: Path) -> Checkpoint:
         state,
         description.class_counts,
     )
+    for contradiction in _contradictions(checkpoint):
+        raise CheckpointError(f"{str(path)!r} contradicts itself: {contradiction}")
+    return checkpoint
+
+
+def _contradictions(checkpoint: Checkpoint) -> Iterator[str]:
+    """Yield what cannot be so in a checkpoint that training wrote; whatever uses one may rely on it."""
+    classes, counts, normalization = checkpoint.classes, checkpoint.class_counts, checkpoint.normalization
+    channels = checkpoint.config.input.channels
+    try:
+        check_against_classes(checkpoint.config, classes)
+    except ConfigError as error:
+        yield str(error)
+    if len(set(classes)) < len(classes):
+        yield "two classes have the same name"
+    if len(counts) not in (0, len(classes)) or min(counts, default=0) < 0:
+        yield f"class_counts is no number of images for each of {len(classes)} classes"
+    if not len(normalization.mean) == len(normalization.std) == channels or min(normalization.std) <= 0:
+        yield f"the normalization is not a mean and a positive std for each of {channels} channels"
+    yield from _contradictory_progress(checkpoint.state)
+    yield from _impossible_numbers(checkpoint.state)
+
+
+def _contradictory_progress(state: TrainingState) -> Iterator[str]:
+    sums = state.sums
+    if state.step < state.epoch + sums.steps:
+        yield f"step is {state.step} after {state.epoch} epochs"
+    if not 0 <= sums.correct <= sums.images or not 0 <= sums.steps <= sums.images or (sums.images and not sums.steps):
+        yield "the sums of the unfinished epoch do not fit each other"
+    if not all(_is_whole(metrics, epoch) for epoch, metrics in enumerate(state.history, 1)):
+        yield "the history is not that of one epoch after the other"
+
+
+def _impossible_numbers(state: TrainingState) -> Iterator[str]:
+    for name, array in _arrays(state).items():
+        bad = int((~np.isfinite(array)).sum())
+        if bad and not name.startswith("optimizer/"):  # a squared gradient may be too large, and does no harm
+            yield f"{bad} of {array.size} numbers of {name} are not finite"
+        if name.endswith(".running_var") and (array < 0).any():
+            yield f"{name} has a variance below 0"
+
+
+def _is_whole(metrics: EpochMetrics, epoch: int) -> bool:
+    shares = [share for share in (metrics.train_accuracy, metrics.val_accuracy) if share is not None]
+    half = (metrics.val_loss is None) != (metrics.val_accuracy is None)
+    return metrics.epoch == epoch and not half and all(0 <= share <= 1 for share in shares)
+
+
+def _require_finite(value: Any) -> None:
+    """Raise ValueError for a number that JSON does not have, but Python's writes and reads."""
+    match value:
+        case float() if not isfinite(value):
+            raise ValueError("a number that is not finite")
+        case dict():
+            _require_finite([*value.values()])
+        case list():
+            for inner in value:
+                _require_finite(inner)
 
 
 def share_checkpoint(checkpoint: Checkpoint | None, ranks: Ranks) -> Checkpoint:
@@ -153,9 +214,11 @@ def _read_description(path: Path, archive: ArchiveReader) -> _Description:
             raise CheckpointError(
                 f"{str(path)!r} is a checkpoint of format {values.get('format')}; this cnnbp reads format {FORMAT}"
             )
+        _require_finite(values)
         return _DESCRIPTION.validate_python(values)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{str(path)!r} has no valid description") from error
+        reason = "" if isinstance(error, ValidationError | UnicodeError) else f": {error}"
+        raise CheckpointError(f"{str(path)!r} has no valid description{reason}") from error
 
 
 def _read_config(path: Path, text: str) -> Config:

@@ -11,6 +11,7 @@ from cnnbp.arrays import Array
 from cnnbp.data.batches import Batch, batches
 from cnnbp.data.normalize import Normalization
 from cnnbp.engine import Engine, Inference, micro_batch_size
+from cnnbp.errors import Diverged
 from cnnbp.losses import Loss
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.training.datasets import Subset
@@ -47,7 +48,14 @@ class Measurement:
         return float((self.predictions == self.subset.labels).mean())
 
     def probabilities(self) -> Array:
-        """Return each class's probability for each image (classes, N)."""
+        """Return each class's probability for each image (classes, N). Raises Diverged if an output is not finite."""
+        bad = np.flatnonzero(~np.isfinite(self.logits).all(axis=0))
+        if bad.size:
+            name = self.subset.take(bad[:1]).names[0]
+            raise Diverged(
+                f"the outputs for {bad.size} of {len(self.subset)} images are not finite, {name!r} the first: "
+                "parameters or normalised pixels are too large for float32"
+            )
         return self.loss_function.probabilities(self.logits)
 
     def confusion(self, classes: int) -> Array:

@@ -234,7 +234,7 @@ def _csv_line(cells: Sequence[Any]) -> str:
 
 
 def _json_row(row: Row) -> str:
-    return json.dumps(row) + "\n"
+    return json.dumps(_without_nan(row)) + "\n"
 
 
 def _without_nan(value: Any) -> Any:

@@ -140,7 +140,7 @@ def total_update_ratio(steps: Iterable[TensorStep]) -> float:
 
 
 def _norm(array: Array) -> float:
-    return float(np.linalg.norm(array))
+    return float(np.linalg.norm(array.astype(np.float64)))  # the square of a large float32 is none
 
 
 def monitored_losses(history: Sequence[EpochMetrics]) -> list[float]:

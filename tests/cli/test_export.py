@@ -1,14 +1,19 @@
 """`cnnbp export` as a user runs it."""
 
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
+import safetensors
 from PIL import Image
 
 from cnnbp.export import FORMATS, Format
+from cnnbp.training.checkpoint import save_checkpoint
+from tests.checkpoints import checkpoint_of
 from tests.cli.command import ROOT, cnnbp
 from tests.cli.runs import CLASSES, document, trained_run
 
@@ -66,3 +71,23 @@ def test_an_unknown_format_is_a_usage_error(run):
     exit_code, screen, errors = cnnbp("export", run, "--to", "h5")
     assert (exit_code, screen) == (2, "")
     assert "safetensors" in errors
+
+
+@pytest.mark.parametrize("name", list(Format))
+def test_classes_whose_names_are_no_utf_8_keep_them(tmp_path, name):
+    classes = ["日本", os.fsdecode(b"np\xff")]
+    checkpoint = checkpoint_of((1, 4, 4), ["flatten", {"dense": {"units": 2}}], classes=classes)
+    save_checkpoint(tmp_path / "last.npz", checkpoint)
+    code, _, err = cnnbp("export", "last.npz", "--to", name, "-o", "out", cwd=tmp_path)
+    assert code == 0, err
+    match name:
+        case Format.NPZ:
+            found = np.load(tmp_path / "out", allow_pickle=False)["classes"].tolist()
+        case Format.SAFETENSORS:
+            with safetensors.safe_open(tmp_path / "out", "numpy") as file:
+                found = json.loads(json.loads(file.metadata()["cnnbp"])["classes"])
+        case Format.ONNX:
+            properties = {prop.key: prop.value for prop in onnx.load(tmp_path / "out").metadata_props}
+            assert "日本" in properties["classes"]
+            found = json.loads(properties["classes"])
+    assert found == classes

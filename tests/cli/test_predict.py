@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from cnnbp.training.checkpoint import save_checkpoint
+from tests.checkpoints import checkpoint_of
 from tests.cli.command import COMMAND, cnnbp, environment
 from tests.cli.runs import CLASSES, document, picture, trained_run
 
@@ -122,3 +124,20 @@ def test_a_pipe_in_place_of_an_image_is_refused_rather_than_waited_for(run, tmp_
     exit_code, _, errors = cnnbp("predict", run, tmp_path / "pipe.png")
     assert exit_code == 3
     assert "neither a file nor a folder" in errors
+
+
+def test_outputs_far_below_0_have_probabilities_and_those_without_number_are_an_error(tmp_path):
+    images = picture(tmp_path / "image.png", 1, 0)
+    layers = ["flatten", {"dense": {"name": "out", "units": 2}}]
+    sound = checkpoint_of((3, 6, 6), layers, "mean_squared_error")
+    sound.state.parameters["out"]["b"][:] = -1e30
+    save_checkpoint(tmp_path / "far.npz", sound)
+    code, out, err = cnnbp("predict", tmp_path / "far.npz", images, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["predictions"][0]["top"][0]["probability"] == 0.5
+    sound.state.parameters["out"]["W"][:] = 3e38
+    save_checkpoint(tmp_path / "beyond.npz", sound)
+    code, _, err = cnnbp("predict", tmp_path / "beyond.npz", images)
+    assert code == 1
+    assert "error: the outputs for 1 of 1 images are not finite" in err
+    assert "Warning" not in err

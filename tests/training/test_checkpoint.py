@@ -113,6 +113,58 @@ def test_a_whole_file_with_other_contents_is_refused(saved, change, message):
         load_checkpoint(path)
 
 
+CONTRADICTIONS = {
+    "no class": (lambda d: d.update(classes=[]), "0 classes"),
+    "one class": (lambda d: d.update(classes=["a"]), "1 class"),
+    "another class": (lambda d: d.update(classes=["a", "b", "c"]), "3 classes"),
+    "a class twice": (lambda d: d.update(classes=["a", "a"]), "the same name"),
+    "no normalization": (lambda d: d.update(normalization={"mean": [], "std": []}), "normalization"),
+    "a channel too many": (lambda d: d.update(normalization={"mean": [0, 0], "std": [1, 1]}), "normalization"),
+    "a deviation of 0": (lambda d: d["normalization"].update(std=[0.0]), "normalization"),
+    "a deviation below 0": (lambda d: d["normalization"].update(std=[-1.0]), "normalization"),
+    "a mean that is none": (lambda d: d["normalization"].update(mean=[float("nan")]), "not finite"),
+    "a count for no class": (lambda d: d.update(class_counts=[1, 2, 3]), "class_counts"),
+    "a count below 0": (lambda d: d.update(class_counts=[-1, 2]), "class_counts"),
+    "a step below 0": (lambda d: d.update(step=-1), "step"),
+    "fewer steps than epochs": (lambda d: d.update(step=0), "step"),
+    "steps below 0": (lambda d: d["sums"].update(steps=-1), "sums"),
+    "images below 0": (lambda d: d["sums"].update(images=-1), "sums"),
+    "no images": (lambda d: d["sums"].update(images=0), "sums"),
+    "more right than there are": (lambda d: d["sums"].update(correct=10**9), "sums"),
+    "a loss that is none": (lambda d: d["sums"].update(loss=float("nan")), "not finite"),
+    "a loss without end": (lambda d: d["history"][0].update(train_loss=float("inf")), "not finite"),
+    "an epoch 2 first": (lambda d: d["history"][0].update(epoch=2), "history"),
+    "an epoch twice": (lambda d: d["history"].append(d["history"][0]), "history"),
+    "an accuracy above 1": (lambda d: d["history"][0].update(train_accuracy=1.5), "history"),
+    "half a validation": (lambda d: d["history"][0].update(val_loss=None), "history"),
+}
+
+
+@pytest.mark.parametrize("what", CONTRADICTIONS)
+def test_a_whole_file_that_contradicts_itself_is_refused(saved, what):
+    path, _ = saved
+    change, message = CONTRADICTIONS[what]
+    rewrite(path, lambda description, arrays: change(description))
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["parameters/out.W", "running_statistics/batchnorm1.running_mean"])
+def test_parameters_that_are_not_finite_are_refused(saved, name, number):
+    path, _ = saved
+    rewrite(path, lambda description, arrays: arrays[name].put(0, number))
+    with pytest.raises(CheckpointError, match=rf"1 of \d+ numbers of {name} are not finite"):
+        load_checkpoint(path)
+
+
+def test_a_variance_below_0_is_refused(saved):
+    path, _ = saved
+    rewrite(path, lambda description, arrays: arrays["running_statistics/batchnorm1.running_var"].put(0, -1))
+    with pytest.raises(CheckpointError, match="variance"):
+        load_checkpoint(path)
+
+
 def test_a_description_that_is_no_json_is_refused(saved):
     path, _ = saved
     for text in (b"\xff", b"[" * 100_000, b"3"):
