@@ -54,8 +54,10 @@ def cnnbp(
 
 
 def _register() -> None:
-    for name, line in VERBS.items():
-        app.command(name, help=line)(lambda: None)  # a line of help; VerbGroup loads the verb itself when it runs
+    for name, verb in VERBS.items():
+        app.command(name, help=verb.line, rich_help_panel=verb.panel)(
+            lambda: None
+        )  # a line of help; VerbGroup loads the verb itself when it runs
 
 
 _register()

@@ -38,7 +38,8 @@ class Common:
         int | None, typer.Option(min=1, help="How many cores to use; by default all.", rich_help_panel=_PANEL)
     ] = None
     no_color: Annotated[
-        bool, typer.Option("--no-color", callback=_without_color, is_eager=True, rich_help_panel=_PANEL)
+        bool,
+        typer.Option("--no-color", help="Plain text.", callback=_without_color, is_eager=True, rich_help_panel=_PANEL),
     ] = False
 
     @property

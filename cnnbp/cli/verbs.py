@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -13,21 +13,97 @@ from typer.core import TyperGroup
 from cnnbp.cli.streams import StdoutLost
 from cnnbp.errors import CnnbpError, ConfigError, DataError
 
-VERBS: Mapping[str, str] = {
-    "train": "Train a network on an image folder; write a run directory.",
-    "gradcheck": "Check every analytic gradient against numeric ones.",
-    "shapes": "Show every tensor's shape, forward and backward, and its cost.",
-    "grads": "Follow the chain rule through one batch: every value and gradient, image by image.",
-    "compare": "Compare what another program computed with a batch that grads --save wrote.",
-    "evaluate": "Show how good a run is: loss, accuracy, each class, the confusion matrix, the worst images.",
-    "predict": "Name the class and its probability of images, by a run.",
-    "export": "Write a run's weights as ONNX, safetensors or npz, for other tools.",
-    "sweep": "Train a grid of options with several seeds each, side by side, and compare them.",
-    "runs": "List runs: what differs between them, and what came of each.",
-    "bench": "Time a training step and its layers, next to this machine's rate in large matrix products.",
-    "data": "Scan an image folder: classes, sizes, modes, what would be skipped and why.",
-    "init": "Write a commented starter configuration, fitted to a folder if one is given.",
-    "schema": "Print the configuration's JSON Schema, for editors.",
+
+class Verb(NamedTuple):
+    """A verb's line in the list of all, the panel that it stands in, and examples for its own help."""
+
+    panel: str
+    line: str
+    examples: tuple[str, ...]
+
+
+_USE, _CHECK, _LOOK, _DATA = "Train and use", "Check", "Look inside", "Data and configuration"
+
+VERBS: Mapping[str, Verb] = {
+    "train": Verb(
+        _USE,
+        "Train a network on an image folder; write a run directory.",
+        (
+            "cnnbp train configs/digits.yaml",
+            "cnnbp train net.yaml images/ train.epochs=20 --run runs/longer",
+            "cnnbp train --resume runs/digits train.epochs=60",
+            "cnnbp train net.yaml --lr-find",
+        ),
+    ),
+    "evaluate": Verb(
+        _USE,
+        "Show how good a run is: loss, accuracy, each class, the confusion matrix, the worst images.",
+        ("cnnbp evaluate runs/digits", "cnnbp evaluate runs/digits other-images/ --worst 20"),
+    ),
+    "predict": Verb(
+        _USE,
+        "Name the class and its probability of images, by a run.",
+        ("cnnbp predict runs/digits image.png", "ls images/*.png | cnnbp predict runs/digits - --json"),
+    ),
+    "export": Verb(
+        _USE,
+        "Write a run's weights as ONNX, safetensors or npz, for other tools.",
+        ("cnnbp export runs/digits --to onnx",),
+    ),
+    "sweep": Verb(
+        _USE,
+        "Train a grid of options with several seeds each, side by side, and compare them.",
+        ("cnnbp sweep net.yaml train.optimizer.adam.lr=1e-3,1e-2 train.batch_size=16,64 --seeds 5",),
+    ),
+    "runs": Verb(
+        _USE,
+        "List runs: what differs between them, and what came of each.",
+        ("cnnbp runs", "cnnbp runs runs/net-sweep --curves"),
+    ),
+    "gradcheck": Verb(
+        _CHECK,
+        "Check every analytic gradient against numeric ones.",
+        (
+            "cnnbp gradcheck configs/lecture.yaml --full",
+            "cnnbp gradcheck net.yaml --break list",
+            "cnnbp gradcheck net.yaml --break conv2d1:dX-unflipped",
+        ),
+    ),
+    "compare": Verb(
+        _CHECK,
+        "Compare what another program computed with a batch that grads --save wrote.",
+        ("cnnbp compare reference.npz mine.npz",),
+    ),
+    "shapes": Verb(
+        _LOOK,
+        "Show every tensor's shape, forward and backward, and its cost.",
+        ("cnnbp shapes net.yaml --backward", "cnnbp shapes net.yaml --batch 64"),
+    ),
+    "grads": Verb(
+        _LOOK,
+        "Follow the chain rule through one batch: every value and gradient, image by image.",
+        ("cnnbp grads configs/lecture.yaml", "cnnbp grads runs/digits --save batch.npz"),
+    ),
+    "bench": Verb(
+        _LOOK,
+        "Time a training step and its layers, next to this machine's rate in large matrix products.",
+        ("cnnbp bench net.yaml --threads 1", "cnnbp bench net.yaml --against torch"),
+    ),
+    "data": Verb(
+        _DATA,
+        "Scan an image folder: classes, sizes, modes, what would be skipped and why.",
+        ("cnnbp data images/",),
+    ),
+    "init": Verb(
+        _DATA,
+        "Write a commented starter configuration, fitted to a folder if one is given.",
+        ("cnnbp init net.yaml --data images/",),
+    ),
+    "schema": Verb(
+        _DATA,
+        "Print the configuration's JSON Schema, for editors.",
+        ("cnnbp schema > cnnbp.schema.json",),
+    ),
 }
 
 _ON_RANKS = {"train"}  # what several processes can do together
@@ -80,7 +156,8 @@ def load_verb(name: str) -> Any:
     gc.freeze()
     gc.enable()
     app = typer.Typer(add_completion=False)
-    app.command(name, help=VERBS[name])(getattr(module, name))
+    examples = "\n\n".join(("Examples:", *VERBS[name].examples))
+    app.command(name, help=VERBS[name].line, epilog=examples)(getattr(module, name))
     return typer.main.get_command(app)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,9 +22,10 @@ def test_help_lists_every_verb_and_imports_nothing_heavy():
     code = "import sys; from cnnbp.cli import app; app(['--help'], standalone_mode=False); print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     screen, modules = result.stdout.rstrip().rsplit("\n", 1)
-    for name, line in VERBS.items():
+    for name, verb in VERBS.items():
         assert name in screen
-        assert line.split()[0] in screen
+        assert verb.line.split()[0] in screen
+        assert f"─ {verb.panel} ─" in screen
     assert not {"numpy", "pydantic", "yaml", "PIL", "matplotlib"} & set(modules.split())
 
 
@@ -31,6 +33,16 @@ def test_help_lists_every_verb_and_imports_nothing_heavy():
 def test_every_verb_takes_the_common_options(name):
     options = {option for parameter in load_verb(name).params for option in parameter.opts}
     assert {"--json", "-q", "--seed", "--threads", "--no-color"} <= options
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_examples_in_a_verbs_help_are_what_it_takes(name):
+    command, screen = load_verb(name), cnnbp(name, "--help", COLUMNS="120")[1]
+    for example in VERBS[name].examples:
+        assert example in screen
+        start, *arguments = shlex.split(example.partition("cnnbp ")[2].partition(" >")[0])
+        assert start == name
+        command.make_context(name, arguments)  # raises for an option or an argument that there is not
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["--help"], ["shapes", "-h"], ["shapes", "--help"]])
