@@ -9,6 +9,7 @@ from cnnbp.arrays import Shape
 from cnnbp.config import Config
 from cnnbp.data.normalize import Normalization
 from cnnbp.training.checkpoint import Checkpoint
+from cnnbp.training.known import KnownImages
 from cnnbp.training.state import TrainingState
 
 
@@ -38,7 +39,8 @@ def checkpoint_of(
         statistics["running_mean"][:] = 0.3 * rng.normal(size=statistics["running_mean"].shape)
         statistics["running_var"][:] = rng.uniform(0.5, 2, size=statistics["running_var"].shape)
     normalization = Normalization.uniform(channels, **(normalize or {}))
-    return Checkpoint(config, tuple(classes), normalization, "", state)
+    known = KnownImages(*rng.integers(0, 1 << 63, (2, 5), np.uint64), np.array([0, 0, 0, 1, 2], np.uint8))
+    return Checkpoint(config, tuple(classes), normalization, "", state, known=known)
 
 
 def undecidable_checkpoint(outgoing: float = 1e4) -> Checkpoint:

@@ -7,8 +7,7 @@ import typer
 
 from cnnbp.cli.common import Common, verb
 from cnnbp.cli.config_or_run import RunPath
-from cnnbp.data.folder import ImageFolder
-from cnnbp.evaluate.images import SplitName, images_to_evaluate
+from cnnbp.evaluate.images import Chosen, SplitName, images_to_evaluate
 from cnnbp.evaluate.scores import evaluate as evaluated
 from cnnbp.evaluate.scores import measure_images
 from cnnbp.report.console import notes_console, results_console
@@ -39,25 +38,25 @@ def evaluate(
 ) -> None:
     """Show loss, accuracy, each class, the confusion matrix and the worst images of a run's best checkpoint."""
     trained = load_trained(run)
-    measurement, folder = _measured(trained, data, split, skip_bad, common)
+    measurement, chosen = _measured(trained, data, split, skip_bad, common)
     images = measurement.subset.images
     notes = notes_console(quiet=common.quiet)
     draw_skipped_images(images.bad, notes)
-    skipped = skipped_files(folder, [images])
+    folder, skipped = chosen.folder, skipped_files(chosen.folder, [images])
     draw_notes(skipped, images.notes, notes, followed=folder.followed, dead_links=folder.dead_links)
     result = evaluated(measurement, trained.checkpoint.classes, worst)
-    name, source = measurement.subset.name, str(folder.root)
+    listed = trained.run.image_names() if trained.run else ()
     if common.json:
-        write_json(evaluation_document(result, trained, name, source))
+        write_json(evaluation_document(result, trained, chosen, listed))
         return
     console = results_console()
     draw_trained(trained, console)
-    draw_evaluation(result, name, source, console)
+    draw_evaluation(result, chosen, listed, console)
 
 
 def _measured(
     trained: Trained, data: Path | None, split: SplitName | None, skip_bad: bool, common: Common
-) -> tuple[Measurement, ImageFolder]:
+) -> tuple[Measurement, Chosen]:
     threads = common.cores
     with progress_bar(notes_console(quiet=common.quiet)) as bar:
 
@@ -65,7 +64,7 @@ def _measured(
             bar.show(f"decoding {name}", done, total)
 
         def evaluating(done: int) -> None:
-            bar.show(f"evaluating {subset.name}", done, len(subset))
+            bar.show(f"evaluating {chosen.subset.name}", done, len(chosen.subset))
 
-        subset, folder = images_to_evaluate(trained, data, split, skip_bad=skip_bad, threads=threads, progress=decoding)
-        return measure_images(trained, subset, threads=threads, progress=evaluating), folder
+        chosen = images_to_evaluate(trained, data, split, skip_bad=skip_bad, threads=threads, progress=decoding)
+        return measure_images(trained, chosen.subset, threads=threads, progress=evaluating), chosen

@@ -17,7 +17,7 @@ from cnnbp.evaluate.predictions import predict as predicted
 from cnnbp.report.console import notes_console, print_error, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.notes import draw_notes
-from cnnbp.report.predict import draw_predictions, predictions_document
+from cnnbp.report.predict import draw_predictions, draw_trained_images, predictions_document
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.trained import draw_trained
 from cnnbp.training.trained import Trained, load_trained
@@ -50,6 +50,7 @@ def predict(
         write_json(predictions_document(predictions, bad, trained))
     else:
         draw_predictions(predictions, results_console())
+    draw_trained_images(predictions, notes)
     for image in bad:
         print_error(f"cannot read {image.name!r}: {image.reason}")
     if bad:

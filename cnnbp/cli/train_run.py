@@ -30,11 +30,18 @@ from cnnbp.training.concerns import Concern
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.divergence import TrainingDiverged
 from cnnbp.training.job import Job
+from cnnbp.training.known import KnownImages
 from cnnbp.training.loading import load_datasets
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.measure import Measurement
 from cnnbp.training.recorder import Follower, Recorder
-from cnnbp.training.resume import adapted_state, newest_checkpoint, refuse_changes, refuse_other_images
+from cnnbp.training.resume import (
+    adapted_state,
+    newest_checkpoint,
+    other_images,
+    refuse_changes,
+    refuse_other_images,
+)
 from cnnbp.training.run_directory import (
     RunDirectory,
     claimed,
@@ -118,15 +125,17 @@ def _follow(options: TrainOptions) -> None:
     """Train on with rank 0, which alone has to see the run directory."""
     if not options.ranks.any(False):
         checkpoint, config = share_checkpoint(None, options.ranks), share_config(None, options.ranks)
-        job = load(config, options)
+        job = load(config, options, before=checkpoint.known)
         with job.engine:
             _train(partial(Follower, job, adapted_state(checkpoint, job)), options)
 
 
 def _train_on(checkpoint: Checkpoint, directory: RunDirectory, config: Config, options: TrainOptions) -> None:
     checkpoint, config = share_checkpoint(checkpoint, options.ranks), share_config(config, options.ranks)
-    job = load(config, options)
-    if not options.allow_changes:
+    job = load(config, options, before=checkpoint.known)
+    if options.allow_changes:
+        report.draw_other_images(other_images(directory, checkpoint, job.datasets), options.notes)
+    else:
         refuse_other_images(directory, checkpoint, job.datasets)
     state = adapted_state(checkpoint, job)
     report.draw_resumed(checkpoint.config, job, state, options.results)
@@ -135,9 +144,15 @@ def _train_on(checkpoint: Checkpoint, directory: RunDirectory, config: Config, o
 
 
 def load(
-    config: Config, options: TrainOptions, select: Callable[[Datasets], Datasets] = lambda datasets: datasets
+    config: Config,
+    options: TrainOptions,
+    select: Callable[[Datasets], Datasets] = lambda datasets: datasets,
+    before: KnownImages | None = None,
 ) -> Job:
-    """Scan and decode the images, and return the job; `select` narrows what was found."""
+    """Scan and decode the images, and return the job; `select` narrows what was found.
+
+    `before` are the images that a run knows that goes on.
+    """
     require_that_it_can_be_written(config)
     require_same("settings", dump_config(without_data_path(config)), options.ranks)
     with progress_bar(options.notes) as bar:
@@ -147,6 +162,7 @@ def load(
             threads=options.threads,
             progress=lambda split, done, total: bar.show(f"decoding {split}", done, total),
             ranks=options.ranks,
+            before=before,
         )
     job = Job.of(config, select(datasets), threads=options.threads, ranks=options.ranks)
     report.draw_job(job, options.results)

@@ -14,6 +14,7 @@ from cnnbp.data.walk import Walk, by_parts
 from cnnbp.engine import Engine
 from cnnbp.errors import DataError
 from cnnbp.training.datasets import Subset
+from cnnbp.training.known import Role
 from cnnbp.training.loading import image_format
 from cnnbp.training.measure import measured, measuring
 from cnnbp.training.trained import Trained
@@ -29,10 +30,11 @@ class Guess:
 
 @dataclass(frozen=True)
 class Prediction:
-    """An image's most probable classes, the first the most."""
+    """An image's most probable classes, the first the most, and what it was to the run: train, val, test or new."""
 
     image: str
     top: tuple[Guess, ...]
+    role: Role
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def _predictions(engine: Engine, trained: Trained, images: ImageSet, top: int) -
         len(images),
     )
     probabilities = measured(batches, lambda done: None).probabilities()  # (classes, N)
-    for name, column in zip(images.names, probabilities.T, strict=True):
+    roles = checkpoint.known.roles_of(images.digests)
+    for name, column, role in zip(images.names, probabilities.T, roles, strict=True):
         order = np.argsort(-column, kind="stable")[:top]
-        yield Prediction(name, tuple(Guess(checkpoint.classes[k], float(column[k])) for k in order))
+        guesses = tuple(Guess(checkpoint.classes[k], float(column[k])) for k in order)
+        yield Prediction(name, guesses, Role(role))

@@ -1,25 +1,30 @@
 """What `cnnbp evaluate` shows: the totals, each class, which was taken for which, and the worst images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from cnnbp.evaluate.images import ALL, Chosen
 from cnnbp.evaluate.scores import Evaluation, ImageScore
 from cnnbp.report.confusion import draw_confusion
 from cnnbp.report.console import one_line
 from cnnbp.report.formatting import format_number
 from cnnbp.report.tables import Column, print_table
 from cnnbp.report.trained import trained_document
+from cnnbp.training.known import Role
 from cnnbp.training.trained import Trained
 
 
-def draw_evaluation(evaluation: Evaluation, split: str, source: str, console: Console) -> None:
-    """Print the totals and three tables."""
+def draw_evaluation(evaluation: Evaluation, chosen: Chosen, listed: Iterable[str], console: Console) -> None:
+    """Print the totals and three tables. `listed` are the names of the run's images, as far as they are known."""
+    split, source = chosen.subset.name, str(chosen.folder.root)
     low, high = evaluation.interval
-    shown = "images" if split == "all" else f"{split} images"
-    console.print(Text.assemble(("images     ", "bold"), f"{evaluation.images} {shown} of {one_line(source)}"))
+    shown = "images" if split == ALL else f"{split} images"
+    of = f" of {chosen.of}" if chosen.of and chosen.of != evaluation.images else ""
+    console.print(Text.assemble(("images     ", "bold"), f"{evaluation.images}{of} {shown} of {one_line(source)}"))
+    _draw_folder(chosen, listed, console)
     console.print(Text.assemble(("loss       ", "bold"), format_number(evaluation.loss)))
     console.print(
         Text.assemble(
@@ -36,6 +41,22 @@ def draw_evaluation(evaluation: Evaluation, split: str, source: str, console: Co
     if evaluation.worst:
         console.print()
         _draw_worst(evaluation.worst, console)
+
+
+def _draw_folder(chosen: Chosen, listed: Iterable[str], console: Console) -> None:
+    """Say what else is in the folder than the images that are evaluated, if that could mislead."""
+    trained = chosen.roles.get(Role.TRAIN, 0)
+    if chosen.subset.name == "train":
+        _draw_warning("they trained the run: this is how well it learned them, not how good it is", console)
+    elif trained and (chosen.subset.name == ALL or chosen.subset.name in chosen.folder.splits):
+        _draw_warning(f"{trained} images that trained the run are left out", console)
+    if chosen.changes and (difference := chosen.changes.described(listed)):
+        way_out = "; --split new evaluates what is new" if chosen.changes.new and chosen.subset.name != "new" else ""
+        _draw_warning(f"since it was trained: {difference}{way_out}", console)
+
+
+def _draw_warning(line: str, console: Console) -> None:
+    console.print(Text(f"           {one_line(line)}", "yellow"), soft_wrap=True)
 
 
 def _draw_classes(evaluation: Evaluation, console: Console) -> None:
@@ -68,12 +89,16 @@ def _draw_worst(worst: Sequence[ImageScore], console: Console) -> None:
     print_table(console, columns, "The largest losses")
 
 
-def evaluation_document(evaluation: Evaluation, trained: Trained, split: str, source: str) -> dict[str, Any]:
+def evaluation_document(
+    evaluation: Evaluation, trained: Trained, chosen: Chosen, listed: Iterable[str]
+) -> dict[str, Any]:
     """Return all that is shown, for `--json`."""
     return {
         **trained_document(trained),
-        "source": source,
-        "split": split,
+        "source": str(chosen.folder.root),
+        "split": chosen.subset.name,
+        "known": {role.name.lower(): chosen.roles.get(role, 0) for role in Role},
+        "changes": chosen.changes and chosen.changes.document(listed),
         "images": evaluation.images,
         "right": evaluation.right,
         "loss": evaluation.loss,

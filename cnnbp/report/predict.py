@@ -7,9 +7,10 @@ from rich.console import Console
 
 from cnnbp.data.store import BadImage
 from cnnbp.evaluate.predictions import Prediction
-from cnnbp.report.console import one_line
+from cnnbp.report.console import one_line, printable
 from cnnbp.report.tables import Column, print_table
 from cnnbp.report.trained import trained_document
+from cnnbp.training.known import Role
 from cnnbp.training.trained import Trained
 
 
@@ -26,6 +27,15 @@ def draw_predictions(predictions: Sequence[Prediction], console: Console) -> Non
     print_table(console, columns)
 
 
+def draw_trained_images(predictions: Sequence[Prediction], console: Console) -> None:
+    """Say how many of the images trained the run: what it says of them proves nothing."""
+    trained = [prediction.image for prediction in predictions if prediction.role == Role.TRAIN]
+    if trained:
+        example = "" if len(trained) == len(predictions) else f", such as {trained[0]!r}"
+        line = f"{len(trained)} of {len(predictions)} images trained the run, so it may know them by heart{example}"
+        console.print(printable(line), style="yellow", soft_wrap=True)
+
+
 def predictions_document(
     predictions: Sequence[Prediction], bad: Sequence[BadImage], trained: Trained
 ) -> dict[str, Any]:
@@ -35,6 +45,7 @@ def predictions_document(
         "predictions": [
             {
                 "image": prediction.image,
+                "known": prediction.role.name.lower(),
                 "top": [{"class": guess.name, "probability": guess.probability} for guess in prediction.top],
             }
             for prediction in predictions

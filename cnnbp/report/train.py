@@ -19,6 +19,7 @@ from cnnbp.report.formatting import format_number
 from cnnbp.report.notes import draw_notes, draw_skipped_images
 from cnnbp.report.tables import Column, print_table
 from cnnbp.schedules import Cosine
+from cnnbp.training.datasets import LeftOut
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.state import TensorStep, TrainingState
@@ -66,15 +67,20 @@ def draw_job_notes(job: Job, console: Console) -> None:
     datasets, folder = job.datasets, job.datasets.folder
     draw_skipped_images(datasets.bad, console)
     draw_notes(datasets.skipped, datasets.notes, console, followed=folder.followed, dead_links=folder.dead_links)
-    duplicates = datasets.duplicates
-    if duplicates:
-        console.print(f"warning: {len(duplicates)} images outside training are also in it:", style="yellow")
-    for train, other in duplicates[:_MANY_DUPLICATES]:
-        console.print(printable(f"  {other!r} is {train!r}"), soft_wrap=True)
-    if len(duplicates) > _MANY_DUPLICATES:
-        own = len(folder.splits) > 1
-        where = f"; cnnbp data {shlex.quote(str(folder.root))} names all" if own else ""
-        console.print(printable(f"  and {len(duplicates) - _MANY_DUPLICATES} more{where}"), soft_wrap=True)
+    left_out = datasets.left_out
+    if left_out:
+        line = f"left out {len(left_out)} images of val and test, because the same pixels train:"
+        console.print(line, style="yellow", soft_wrap=True)
+    for image in left_out[:_MANY_DUPLICATES]:
+        console.print(printable(f"  {image.name!r} is {_trained_by(image)}"), soft_wrap=True)
+    if len(left_out) > _MANY_DUPLICATES:
+        root = shlex.quote(str(folder.root))
+        more = f"  and {len(left_out) - _MANY_DUPLICATES} more; cnnbp data {root} names all"
+        console.print(printable(more), soft_wrap=True)
+
+
+def _trained_by(image: LeftOut) -> str:
+    return "an image that trained the run before" if image.twin is None else repr(image.twin)
 
 
 def draw_initial_loss(loss: float, chance: float, classes: int, console: Console) -> None:
@@ -85,6 +91,13 @@ def draw_initial_loss(loss: float, chance: float, classes: int, console: Console
     console.print()
     line = f"{format_number(loss)}, and {reference} when all classes are equally probable{word}"
     console.print(Text.assemble(("initial loss ", "bold"), (line, "yellow" if far_off else "")))
+
+
+def draw_other_images(difference: str, console: Console) -> None:
+    """Say that a run goes on with other images, if it does."""
+    if difference:
+        console.print(printable(f"other images than before: {difference}"), style="yellow", soft_wrap=True)
+        console.print("what has trained the run still trains it, and what validated it validates it")
 
 
 def draw_resumed(before: Config, job: Job, state: TrainingState, console: Console) -> None:

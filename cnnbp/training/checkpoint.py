@@ -1,15 +1,15 @@
 """Checkpoints: a training state and what is needed to use it, as an .npz without times, paths or hosts."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from cnnbp.arrays import Array
 from cnnbp.config import Config, check_against_classes, dump_config, parse_config
@@ -18,16 +18,19 @@ from cnnbp.engine.ranks import Ranks
 from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.losses import Loss
 from cnnbp.training.archive import ArchiveReader, write_archive
+from cnnbp.training.known import KnownImages, Role
 from cnnbp.training.state import EpochMetrics, EpochSums, TensorStep, TrainingState
 
-FORMAT = 1
+FORMAT = 2
+_EARLIER = ": an earlier one does not say which images trained it; train it again"
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A training state and what it is of; `config` has no data.path.
 
-    `images` is the digest of the images that were trained and validated on, `class_counts` how many trained each class.
+    `images` is the digest of the images that were trained and validated on, `known` what the run knows of each of its
+    images, `class_counts` how many trained each class.
     """
 
     config: Config
@@ -36,6 +39,7 @@ class Checkpoint:
     images: str
     state: TrainingState
     class_counts: tuple[int, ...] = ()
+    known: KnownImages = field(default_factory=KnownImages.none)
 
     @property
     def loss(self) -> Loss:
@@ -52,6 +56,7 @@ class _Description:
     classes: tuple[str, ...]
     normalization: Normalization
     images: str
+    known: NonNegativeInt
     class_counts: tuple[int, ...]
     step: int
     sums: EpochSums
@@ -78,6 +83,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         checkpoint.classes,
         checkpoint.normalization,
         checkpoint.images,
+        len(checkpoint.known),
         checkpoint.class_counts,
         state.step,
         state.sums,
@@ -85,7 +91,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         state.last_step,
     )
     text = json.dumps(asdict(description)).encode()
-    write_archive(path, {"description": np.frombuffer(text, np.uint8), **_arrays(state)})
+    write_archive(path, {"description": np.frombuffer(text, np.uint8), **_arrays(state, checkpoint.known)})
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -93,9 +99,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     with ArchiveReader(path) as archive:
         description = _read_description(path, archive)
         config = _read_config(path, description.config)
-        _check_size(archive, config)
+        _check_size(archive, config, description.known)
         state = TrainingState.zeros(config)
-        arrays = _arrays(state)
+        known = KnownImages.none(description.known)
+        arrays = _arrays(state, known)
         if archive.names != {"description", *arrays}:
             odd = sorted(archive.names ^ {"description", *arrays})
             raise CheckpointError(f"{str(path)!r} does not fit its own configuration: {', '.join(odd)}")
@@ -110,6 +117,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         description.images,
         state,
         description.class_counts,
+        known,
     )
     for contradiction in _contradictions(checkpoint):
         raise CheckpointError(f"{str(path)!r} contradicts itself: {contradiction}")
@@ -130,8 +138,10 @@ def _contradictions(checkpoint: Checkpoint) -> Iterator[str]:
         yield f"class_counts is no number of images for each of {len(classes)} classes"
     if not len(normalization.mean) == len(normalization.std) == channels or min(normalization.std) <= 0:
         yield f"the normalization is not a mean and a positive std for each of {channels} channels"
+    if (checkpoint.known.roles > Role.TEST).any():
+        yield "some of its images neither train, validate nor test"
     yield from _contradictory_progress(checkpoint.state)
-    yield from _impossible_numbers(checkpoint.state)
+    yield from _impossible_numbers(_arrays(checkpoint.state, checkpoint.known))
 
 
 def _contradictory_progress(state: TrainingState) -> Iterator[str]:
@@ -144,8 +154,8 @@ def _contradictory_progress(state: TrainingState) -> Iterator[str]:
         yield "the history is not that of one epoch after the other"
 
 
-def _impossible_numbers(state: TrainingState) -> Iterator[str]:
-    for name, array in _arrays(state).items():
+def _impossible_numbers(arrays: Mapping[str, Array]) -> Iterator[str]:
+    for name, array in arrays.items():
         bad = int((~np.isfinite(array)).sum())
         if bad and not name.startswith("optimizer/"):  # a squared gradient may be too large, and does no harm
             yield f"{bad} of {array.size} numbers of {name} are not finite"
@@ -194,8 +204,8 @@ def share_config(config: Config | None, ranks: Ranks) -> Config:
     return config or parse_config(content.decode("utf-8", "surrogateescape"), "config.yaml")
 
 
-def _arrays(state: TrainingState) -> dict[str, Array]:
-    """Return every array of a state by its name in the file."""
+def _arrays(state: TrainingState, known: KnownImages) -> dict[str, Array]:
+    """Return every array of a checkpoint by its name in the file."""
     return {
         **{f"parameters/{name}": array for name, array in state.parameters.items()},
         **{f"optimizer/{name}": array for name, array in state.slots.items()},
@@ -204,6 +214,9 @@ def _arrays(state: TrainingState) -> dict[str, Array]:
             for layer, tensors in state.running_statistics.items()
             for name, array in tensors.items()
         },
+        "images/pixels": known.pixels,
+        "images/names": known.names,
+        "images/roles": known.roles,
     }
 
 
@@ -213,6 +226,7 @@ def _read_description(path: Path, archive: ArchiveReader) -> _Description:
         if isinstance(values, dict) and values.get("format") != FORMAT:
             raise CheckpointError(
                 f"{str(path)!r} is a checkpoint of format {values.get('format')}; this cnnbp reads format {FORMAT}"
+                + _EARLIER * (values.get("format") == 1)
             )
         _require_finite(values)
         return _DESCRIPTION.validate_python(values)
@@ -228,8 +242,10 @@ def _read_config(path: Path, text: str) -> Config:
         raise CheckpointError(f"the configuration in {str(path)!r} is not valid here:\n{error}") from error
 
 
-def _check_size(archive: ArchiveReader, config: Config) -> None:
-    """Refuse, before any memory is taken, a configuration whose parameters cannot be in the file."""
-    needed = 4 * config.network.layout.size
+def _check_size(archive: ArchiveReader, config: Config, images: int) -> None:
+    """Refuse, before any memory is taken, parameters and images that cannot be in the file."""
+    needed = 4 * config.network.layout.size + KnownImages.BYTES * images
     if needed > archive.size:
-        raise CheckpointError(f"{str(archive.path)!r} has {archive.size} bytes, but its parameters need {needed}")
+        raise CheckpointError(
+            f"{str(archive.path)!r} has {archive.size} bytes, but its parameters and images need {needed}"
+        )

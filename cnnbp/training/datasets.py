@@ -1,19 +1,21 @@
 """The images of a job, divided into training, validation and test."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cnnbp.data.duplicates import find_duplicates
+from cnnbp.data.duplicates import Digested, Digests, Several, find_duplicates, shared
 from cnnbp.data.folder import ImageFolder
-from cnnbp.data.split import Indices, in_turn
+from cnnbp.data.split import Indices, in_turn, stratified_split
 from cnnbp.data.store import BadImage, ImageSet
-
-_ANY_NAME = ("utf-8", "surrogatepass")  # a file's name may be bytes of no encoding
+from cnnbp.errors import DataError
+from cnnbp.training.known import ANY_NAME, KnownImages, Role
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,23 +35,41 @@ class Subset:
         return self.images.labels[self.indices]
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """The images' paths below the scanned folder."""
-        return [self.images.names[index] for index in self.indices]
+        return tuple(self.images.names[index] for index in self.indices)
+
+    @property
+    def digests(self) -> Digests:
+        """A digest of each image's pixels (N,)."""
+        return self.images.digests[self.indices]
 
     def take(self, positions: Indices) -> "Subset":
         """Return the images at some positions of this subset."""
         return Subset(self.name, self.images, self.indices[positions])
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """An image that does not validate or test, because its pixels train: those of `twin`, None for one that is gone."""
+
+    name: str
+    twin: str | None
+
+
 @dataclass(frozen=True, eq=False)
 class Datasets:
-    """What a job trains, validates and tests on. `validation` may be empty; `test` is None without a test folder."""
+    """What a job trains, validates and tests on. `validation` may be empty; `test` is None without a test folder.
+
+    `left_out` are images of a val or test folder whose pixels train; `before` is what a run that goes on knew already.
+    """
 
     folder: ImageFolder
     train: Subset
     validation: Subset
     test: Subset | None
+    left_out: tuple[LeftOut, ...] = ()
+    before: KnownImages = field(default_factory=KnownImages.none)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -82,23 +102,25 @@ class Datasets:
         return sum((Counter(images.notes) for images in self._image_sets), Counter())
 
     @property
-    def duplicates(self) -> list[tuple[str, str]]:
-        """The pairs (training image, other image) with the same pixels."""
-        others = [subset for name, subset in self.splits.items() if name != "train"]
-        return [
-            pair
-            for other in others
-            for pair in find_duplicates(self.train.images, other.images, self.train.indices, other.indices)
-        ]
+    def seen(self) -> Digested:
+        """The images that train and validate."""
+        return Several((self.train, self.validation))
+
+    @cached_property
+    def known(self) -> KnownImages:
+        """What the run knows of its images from now on: what has ever trained it, also if it is gone."""
+        parts = [KnownImages.of(subset, Role[name.upper()]) for name, subset in self.splits.items()]
+        here = KnownImages.together(parts)
+        return KnownImages.together([here, self.before.having(Role.TRAIN).without(here.having(Role.TRAIN).pixels)])
 
     @property
     def digest(self) -> str:
         """What training sees of the images: names, pixels, classes and which of them validate, as one short text."""
-        content = blake2b("\0".join(self.classes).encode(*_ANY_NAME), digest_size=16)
+        content = blake2b("\0".join(self.classes).encode(*ANY_NAME), digest_size=16)
         for subset in (self.train, self.validation):
             for name in subset.names:
-                content.update(f"{name}\0".encode(*_ANY_NAME))
-            content.update(subset.images.digests[subset.indices].tobytes() + subset.labels.tobytes())
+                content.update(f"{name}\0".encode(*ANY_NAME))
+            content.update(subset.digests.tobytes() + subset.labels.tobytes())
         return content.hexdigest()
 
     @property
@@ -110,6 +132,57 @@ class Datasets:
         """Return `count` training images, class after class in turn, to train and to validate on; no test split."""
         few = self.train.take(np.sort(in_turn(self.train.labels)[:count]))
         return replace(self, train=few, validation=few, test=None)
+
+
+def divided(
+    folder: ImageFolder, sets: Mapping[str, ImageSet], share: float, seed: int, before: KnownImages
+) -> Datasets:
+    """Divide the decoded images of a folder; where it has no val split, a `share` of each class is drawn from train.
+
+    What trained the run `before` trains again and what validated it validates; only the others are drawn. A copy of a
+    training image never validates or tests. Raises DataError where there is nothing to train on.
+    """
+    images = sets["train"]
+    if not len(images):
+        raise DataError(f"{str(folder.root)!r} has no image to train on")
+    held_out = np.zeros(len(images), np.bool_) if "val" in sets else _held_out(images, share, seed, before)
+    train = Subset("train", images, np.flatnonzero(~held_out))
+    parts = {name: Subset(name, sets[name], np.arange(len(sets[name]))) for name in ("val", "test") if name in sets}
+    return Datasets(
+        folder,
+        train,
+        _unseen(parts["val"], train, before) if "val" in sets else Subset("val", images, np.flatnonzero(held_out)),
+        _unseen(parts["test"], train, before) if "test" in sets else None,
+        tuple(chain.from_iterable(_left_out(part, train, before) for part in parts.values())),
+        before,
+    )
+
+
+def _held_out(images: ImageSet, share: float, seed: int, before: KnownImages) -> NDArray[np.bool_]:
+    """Tell which training images validate (N,): copies go where the first of them goes."""
+    _, first, group = np.unique(images.digests, return_index=True, return_inverse=True)
+    roles = before.roles_of(images.digests[first])
+    validates = roles == Role.VAL  # each group of equal images
+    others = np.sort(first[roles > Role.VAL])
+    drawn = others[stratified_split(images.labels[others], share, seed)[1]]
+    validates[group[drawn]] = True
+    return validates[group]
+
+
+def _unseen(part: Subset, train: Subset, before: KnownImages) -> Subset:
+    """Return the images of a val or test folder that neither train nor have trained."""
+    return part.take(np.flatnonzero(~_trained(part, train, before)))
+
+
+def _left_out(part: Subset, train: Subset, before: KnownImages) -> Iterator[LeftOut]:
+    """Yield the others, each with the training image that it is a copy of."""
+    seen = part.take(np.flatnonzero(_trained(part, train, before)))
+    twins = {name: twin for twin, name in find_duplicates(train, seen)}
+    return (LeftOut(name, twins.get(name)) for name in seen.names)
+
+
+def _trained(part: Subset, train: Subset, before: KnownImages) -> NDArray[np.bool_]:
+    return shared(part.digests, train.digests) | (before.roles_of(part.digests) == Role.TRAIN)
 
 
 def _bad(image_sets: Iterable[ImageSet]) -> tuple[BadImage, ...]:

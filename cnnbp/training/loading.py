@@ -1,18 +1,16 @@
 """From a configuration to the images of a job: its folder scanned, decoded and divided."""
 
-from collections.abc import Callable, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Sequence
 
 from cnnbp.config import Config, DataConfig, NormalizeConfig, check_against_classes
 from cnnbp.data.decode import ImageFormat
 from cnnbp.data.folder import ImageFolder, Split, scan_folder
 from cnnbp.data.normalize import Normalization
-from cnnbp.data.split import stratified_split
 from cnnbp.data.store import ImageSet, decode_split, describe_bad_images
 from cnnbp.engine.ranks import ALONE, Ranks, require_same
 from cnnbp.errors import ConfigError, DataError
-from cnnbp.training.datasets import Datasets, Subset
+from cnnbp.training.datasets import Datasets, Subset, divided
+from cnnbp.training.known import KnownImages
 
 Progress = Callable[[str, int, int], None]  # split, images done, images in all
 
@@ -37,10 +35,11 @@ def load_datasets(
     threads: int = 1,
     progress: Progress | None = None,
     ranks: Ranks = ALONE,
+    before: KnownImages | None = None,
 ) -> Datasets:
-    """Scan, decode and split the configuration's folder. Raises DataError, listing every unreadable image.
+    """Scan, decode and divide the configuration's folder. Raises DataError, listing every unreadable image.
 
-    All ranks scan it, and each decodes its part.
+    All ranks scan it, and each decodes its part. `before` are the images that a run knows that goes on.
     """
     data = data_config(config)
     assert data.path is not None
@@ -69,23 +68,7 @@ def load_datasets(
     bad = [image for images in sets.values() for image in images.bad]
     if bad and not skip_bad:
         raise DataError(describe_bad_images(bad, len(bad) + sum(map(len, sets.values()))))
-    return _divided(folder, sets, data.validation, config.seed)
-
-
-def _divided(folder: ImageFolder, sets: Mapping[str, ImageSet], share: float, seed: int) -> Datasets:
-    images = sets["train"]
-    if not len(images):
-        raise DataError(f"{str(folder.root)!r} has no image to train on")
-    if "val" in sets:
-        train, validation = _all("train", sets), _all("val", sets)
-    else:
-        kept, held_out = stratified_split(images.labels, share, seed)
-        train, validation = Subset("train", images, kept), Subset("val", images, held_out)
-    return Datasets(folder, train, validation, _all("test", sets) if "test" in sets else None)
-
-
-def _all(name: str, sets: Mapping[str, ImageSet]) -> Subset:
-    return Subset(name, sets[name], np.arange(len(sets[name])))
+    return divided(folder, sets, data.validation, config.seed, before or KnownImages.none())
 
 
 def _listing(folder: ImageFolder) -> str:

@@ -64,7 +64,7 @@ class Recorder:
 
     def __init__(self, job: Job, state: TrainingState, directory: RunDirectory) -> None:
         self.job, self.state, self.directory = job, state, directory
-        self.images = job.datasets.digest
+        self.images, self.known = job.datasets.digest, job.datasets.known
         self._new_best: TrainingState | None = None
         self._saved_at = monotonic()
 
@@ -100,7 +100,7 @@ class Recorder:
     def _checkpoint(self, state: TrainingState) -> Checkpoint:
         job = self.job
         counts = tuple(job.datasets.class_counts)
-        return Checkpoint(job.config, job.datasets.classes, job.normalization, self.images, state, counts)
+        return Checkpoint(job.config, job.datasets.classes, job.normalization, self.images, state, counts, self.known)
 
 
 @dataclass(frozen=True)

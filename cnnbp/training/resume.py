@@ -1,25 +1,21 @@
 """Going on with a run: to the bit, or not at all, unless changes are allowed."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from cnnbp.config import Config
 from cnnbp.errors import CheckpointError, ConfigError, DataError
-from cnnbp.files import opened
 from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, without_data_path
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.job import Job
+from cnnbp.training.known import FolderChanges, Role
 from cnnbp.training.run_directory import RunDirectory
 from cnnbp.training.state import EpochSums, TrainingState
 
 # What changes no number of a run, so that it may change at any time. train.epochs may grow.
 _FREE = frozenset({"data.cache", "train.save_every"})
-_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -77,11 +73,20 @@ def refuse_changes(checkpoint: Config, wanted: Config) -> None:
 
 def refuse_other_images(directory: RunDirectory, checkpoint: Checkpoint, datasets: Datasets) -> None:
     """Raise DataError where training would see other images than before."""
-    if checkpoint.images != datasets.digest:
+    difference = other_images(directory, checkpoint, datasets)
+    if difference:
         raise DataError(
-            f"the images in {str(datasets.folder.root)!r} are not those that the run was trained on: "
-            f"{_difference(directory.path / 'split.csv', datasets)}; --allow-changes goes on all the same"
+            f"the images in {str(datasets.folder.root)!r} are not those that the run was trained on: {difference}; "
+            "--allow-changes goes on all the same"
         )
+
+
+def other_images(directory: RunDirectory, checkpoint: Checkpoint, datasets: Datasets) -> str:
+    """Say in which way training would see other images than before; nothing where it would not."""
+    if checkpoint.images == datasets.digest:
+        return ""
+    changes = FolderChanges.of(checkpoint.known, datasets.seen, Role.TRAIN, Role.VAL)
+    return changes.described(directory.image_names()) or "copies, classes or splits are others"
 
 
 def adapted_state(checkpoint: Checkpoint, job: Job) -> TrainingState:
@@ -128,20 +133,3 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 def _more_epochs(change: Change) -> bool:
     return change.key == "train.epochs" and change.after > change.before
-
-
-def _difference(split_file: Path, datasets: Datasets) -> str:
-    """Say how the files differ from those that the run has written down, as far as that can be read."""
-    try:
-        with io.TextIOWrapper(opened(split_file), "utf-8", "surrogateescape", newline="") as file:
-            before = {row[0]: row[2] for row in islice(csv.reader(file), 1, None) if row[2] != "test"}
-    except (OSError, IndexError, csv.Error) as error:
-        return f"which ones cannot be told without {split_file.name} ({error or type(error).__name__})"
-    now = {name: subset.name for subset in (datasets.train, datasets.validation) for name in subset.names}
-    gone, new = before.keys() - now.keys(), now.keys() - before.keys()
-    moved = {name for name in before.keys() & now.keys() if before[name] != now[name]}  # as others come and go
-    told = (("gone", gone), ("new", new)) if gone or new else (("in another split", moved),)
-    parts = [
-        f"{len(names)} {what}, as {', '.join(map(repr, sorted(names)[:_EXAMPLES]))}" for what, names in told if names
-    ]
-    return " and ".join(parts) or "the pixels of some changed"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
-from itertools import chain, count
+from itertools import chain, count, islice
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from cnnbp.training.loop import EpochEvent
 from cnnbp.training.state import EpochMetrics
 from cnnbp.training.summary import Summary
 
+_SPLIT = "split.csv"
 CHECKPOINTS = "checkpoints"
 _SUMMARY = "summary.json"
 _FINISHED = ("finished", "stopped early")
-_STARTED_WITH = {CHECKPOINTS, "split.csv", "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
+_STARTED_WITH = {CHECKPOINTS, _SPLIT, "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
 
 _TIMES = ("images_per_second", "seconds")  # what differs between equal runs
 COLUMNS = (*(field.name for field in fields(EpochMetrics)), *_TIMES)
@@ -120,7 +121,13 @@ class RunDirectory:
             for split, subset in datasets.splits.items()
             for file, label in zip(subset.names, subset.labels, strict=True)
         )
-        self._write_csv("split.csv", chain([("file", "class", "split")], rows))
+        self._write_csv(_SPLIT, chain([("file", "class", "split")], rows))
+
+    def image_names(self) -> Iterator[str]:
+        """Yield the names that split.csv lists, as far as it can be read."""
+        with suppress(OSError, csv.Error), opened(self.path / _SPLIT) as file:
+            text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline="")
+            yield from (row[0] for row in islice(csv.reader(text), 1, None) if row)
 
     def write_confusion(self, counts: Array, classes: Sequence[str]) -> None:
         """Write confusion.csv: counts (classes, classes), true classes down, predicted ones across."""

@@ -100,8 +100,22 @@ def test_a_checkpoint_file_alone_needs_a_folder(run, tmp_path):
     assert document("evaluate", run / "checkpoints/last.npz")["images"] == 18
 
 
+def test_images_that_trained_are_left_out_and_where_there_are_no_others_it_is_said(run, tmp_path):
+    shutil.copytree(run.parent / "images/train/z", tmp_path / "z")
+    exit_code, screen, _ = cnnbp("evaluate", run, tmp_path, "--split", "train")
+    assert exit_code == 0
+    assert "5 train images of" in screen
+    assert "they trained the run: this is how well it learned them, not how good it is" in screen
+    for index in range(4):
+        picture(tmp_path / "z" / f"other {index}.png", 2, 1000 + index)
+    exit_code, screen, _ = cnnbp("evaluate", run, tmp_path)
+    assert "5 images of" in screen
+    assert "5 images that trained the run are left out" in screen
+
+
 def test_an_unreadable_image_is_an_error_unless_it_is_skipped(run, tmp_path):
-    image_folder(tmp_path, each=2)
+    for index in range(6):
+        picture(tmp_path / CLASSES[index % 3] / f"{index}.png", index % 3, 1000 + index)
     (tmp_path / "z" / "bad.png").write_text("no image")
     exit_code, screen, errors = cnnbp("evaluate", run, tmp_path)
     assert (exit_code, screen) == (3, "")

@@ -47,6 +47,14 @@ def test_an_image_is_taken_for_the_same_in_any_company(run, tmp_path):
         assert one["probability"] == pytest.approx(other["probability"], rel=1e-5)
 
 
+def test_images_that_trained_the_run_are_told(run, tmp_path):
+    exit_code, _, errors = cnnbp("predict", run, run.parent / "images", picture(tmp_path / "new.png", 0, 99))
+    assert exit_code == 0
+    assert "15 of 19 images trained the run, so it may know them by heart, such as '" in errors
+    known = [image["known"] for image in document("predict", run, run.parent / "images", tmp_path)["predictions"]]
+    assert [known.count(role) for role in ("train", "val", "test", "new")] == [15, 3, 0, 1]
+
+
 def test_a_folder_is_searched_and_what_is_no_image_counted(run, tmp_path):
     picture(tmp_path / "b" / "2.png", 0, 0)
     picture(tmp_path / "1.png", 0, 0)

@@ -5,7 +5,6 @@ import numpy as np
 from cnnbp.data.decode import ImageFormat
 from cnnbp.data.duplicates import find_duplicates
 from cnnbp.data.folder import scan_folder
-from cnnbp.data.split import stratified_split
 from cnnbp.data.store import decode_split
 from tests.data.images import noise, save
 
@@ -40,14 +39,3 @@ def test_a_folder_full_of_duplicates_takes_no_longer_for_each():
     few, many = ([Counted(images), Counted(images)] for images in (2, 200))
     assert [len(find_duplicates(*few)), len(find_duplicates(*many))] == [2, 200]
     assert [images.asked for images in few] == [images.asked for images in many]
-
-
-def test_the_two_sides_of_a_validation_split_are_compared(tmp_path):
-    for number in range(10):
-        save(tmp_path / "a" / f"{number}.png", noise(4, 4, seed=number // 2))
-    images = decode_split(scan_folder(tmp_path).splits["train"], FORMAT)
-    train, validation = stratified_split(images.labels, 0.3, seed=0)
-    expected = {int(index) ^ 1 for index in validation} & set(train.tolist())
-    assert {name for name, _ in find_duplicates(images, images, train, validation)} == {
-        f"a/{index}.png" for index in expected
-    }

@@ -5,8 +5,11 @@ import shutil
 import signal
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from tests.data.images import save
 from tests.mpi import jobs
 from tests.mpi.jobs import checkpoint, needs_mpiexec, started, train
 
@@ -91,6 +94,8 @@ def test_a_file_that_only_one_rank_reads_and_cannot_ends_all_with_its_rank_and_h
     config = jobs.write_job(tmp_path, "plain", epochs=LONG)
     for split in ("train", "val"):
         shutil.copytree(tmp_path / "images", tmp_path / "splits" / split)
+    for path in (tmp_path / "splits" / "val").glob("*/*.png"):
+        save(path, np.asarray(Image.open(path)) ^ 1)  # a copy of a training image would not validate
     run = tmp_path / "run"
     process = started(config, tmp_path / "splits", "data.cache=0", "--run", run, ranks=3, cwd=tmp_path)
     wait_for_epochs(run, 1)

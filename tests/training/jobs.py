@@ -60,4 +60,4 @@ def checkpoint(job, state):
     """Return the checkpoint of a state."""
     datasets = job.datasets
     counts = tuple(datasets.class_counts)
-    return Checkpoint(job.config, datasets.classes, job.normalization, datasets.digest, state, counts)
+    return Checkpoint(job.config, datasets.classes, job.normalization, datasets.digest, state, counts, datasets.known)

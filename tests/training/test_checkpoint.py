@@ -40,6 +40,8 @@ def arrays_of(state):
 def assert_equal(found, expected):
     for name in ("classes", "normalization", "images", "class_counts"):
         assert getattr(found, name) == getattr(expected, name)
+    for name in ("pixels", "names", "roles"):
+        np.testing.assert_array_equal(getattr(found.known, name), getattr(expected.known, name), strict=True)
     for name in ("step", "sums", "history", "last_step"):
         assert getattr(found.state, name) == getattr(expected.state, name)
     for (name, one), (_, other) in zip(arrays_of(found.state), arrays_of(expected.state), strict=True):
@@ -94,8 +96,13 @@ def test_flipped_bits_are_refused_or_change_nothing(saved):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d, a: d.update(format=2), "a checkpoint of format 2; this cnnbp reads format 1"),
-        (lambda d, a: d.update(format=2, more=1), "a checkpoint of format 2"),
+        (lambda d, a: d.update(format=3), "a checkpoint of format 3; this cnnbp reads format 2$"),
+        (lambda d, a: d.update(format=3, more=1), "a checkpoint of format 3"),
+        (lambda d, a: d.update(format=1), "an earlier one does not say which images trained it; train it again"),
+        (lambda d, a: d.update(known=-1), "no valid description"),
+        (lambda d, a: d.update(known=13), r"images/pixels.npy is <u8 \(12,\), not <u8 \(13,\)"),
+        (lambda d, a: d.update(known=10**12), "but its parameters and images need"),
+        (lambda d, a: a["images/roles"].put(3, 3), "contradicts itself: some of its images neither train"),
         (lambda d, a: d.pop("format"), "format None"),
         (lambda d, a: d.pop("history"), "no valid description"),
         (lambda d, a: d.update(step="many"), "no valid description"),
@@ -178,7 +185,7 @@ def test_a_configuration_that_needs_more_than_the_file_has_takes_no_memory(saved
     rewrite(path, lambda d, a: d.update(config=d["config"].replace("units: 2", "units: 200000000")))
     tracemalloc.start()
     try:
-        with pytest.raises(CheckpointError, match="but its parameters need"):
+        with pytest.raises(CheckpointError, match="but its parameters and images need"):
             load_checkpoint(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:

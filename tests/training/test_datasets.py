@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from cnnbp.config import Config
+from cnnbp.data.duplicates import shared
 from cnnbp.errors import DataError
+from cnnbp.training.datasets import LeftOut
+from cnnbp.training.known import Role
 from cnnbp.training.loading import load_datasets
 from tests.data.images import noise, save
 
@@ -62,10 +65,42 @@ def test_the_digest_is_of_what_is_seen_and_not_of_where_it_lies(tmp_path):
     assert here == there != other
 
 
-def test_an_image_in_training_and_validation_is_told_as_a_pair(tmp_path):
-    write(tmp_path, "train", "val")
-    save(tmp_path / "val" / "b" / "copy.bmp", noise(4, 4, seed=2))
-    assert load_datasets(config(tmp_path)).duplicates == [("train/a/2.png", "val/b/copy.bmp")]
+def test_a_copy_of_a_training_image_validates_and_tests_nothing(tmp_path):
+    write(tmp_path, "train", "val", "test")
+    for split in ("val", "test"):
+        save(tmp_path / split / "b" / "copy.bmp", noise(4, 4, seed=2))
+    found = load_datasets(config(tmp_path))
+    assert found.left_out == (LeftOut("val/b/copy.bmp", "train/a/2.png"), LeftOut("test/b/copy.bmp", "train/a/2.png"))
+    assert (len(found.train), len(found.validation), len(found.test)) == (8, 8, 8)
+
+
+def test_copies_lie_on_one_side_of_a_drawn_split(tmp_path):
+    for number in range(40):
+        save(tmp_path / "ab"[number % 2] / f"{number}.png", noise(4, 4, seed=number // 3))
+    found = load_datasets(config(tmp_path, validation=0.5))
+    assert found.validation
+    assert not set(found.train.digests) & set(found.validation.digests)
+
+
+def test_what_a_run_knows_keeps_its_side_and_only_others_are_drawn(tmp_path):
+    before = load_datasets(config(write(tmp_path, "", each=8))).known
+    for number in range(16):
+        save(tmp_path / "ab"[number % 2] / f"new {number}.png", noise(4, 4, seed=500 + number))
+    found = load_datasets(config(tmp_path, validation=0.5), before=before)
+    assert (before.roles == Role.VAL).sum() == 4
+    assert not shared(found.validation.digests, before.having(Role.TRAIN).pixels).any()
+    assert shared(before.having(Role.VAL).pixels, found.validation.digests).all()
+    assert (len(found.train), len(found.validation)) == (12 + 8, 4 + 8)
+
+
+def test_what_has_trained_stays_known_when_it_is_gone(tmp_path):
+    first = load_datasets(config(write(tmp_path, "train", "test"))).known
+    (tmp_path / "train/a/0.png").rename(tmp_path / "test/a/was trained.png")
+    found = load_datasets(config(tmp_path), before=first)
+    assert found.left_out == (LeftOut("test/a/was trained.png", None),)
+    np.testing.assert_array_equal(
+        np.sort(found.known.having(Role.TRAIN).pixels), np.sort(first.having(Role.TRAIN).pixels)
+    )
 
 
 def test_unreadable_images_of_all_kinds_are_listed_at_once(tmp_path):

@@ -116,7 +116,7 @@ def test_other_images_are_refused_with_what_is_other_about_them(tmp_path):
     (tmp_path / "moved/a/0.png").unlink()
     code, _, err = run_train("--resume", run, tmp_path / "moved", "train.epochs=2", cwd=tmp_path)
     assert code == 3
-    assert "1 gone, as 'a/0.png'; --allow" in err
+    assert "1 missing ('a/0.png'); --allow" in err
 
 
 def test_the_same_images_elsewhere_are_the_same_images(folder, tmp_path):
@@ -131,10 +131,10 @@ def test_changed_pixels_and_new_files_are_told(folder, tmp_path):
     settings = config(folder)
     run = saved_run(tmp_path / "run", settings, 3)
     save(folder / "a/0.png", noise(4, 4, seed=999))
-    with pytest.raises(DataError, match="the pixels of some changed"):
+    with pytest.raises(DataError, match=r"1 changed \('a/0.png'\); "):
         refuse_other_images(run, load_checkpoint(run.last), load_datasets(settings))
     save(folder / "a/new.png", noise(4, 4, seed=998))
-    with pytest.raises(DataError, match=r"1 new, as 'a/new.png'"):
+    with pytest.raises(DataError, match=r"1 changed \('a/0.png'\), 1 new \('a/new.png'\)"):
         refuse_other_images(run, load_checkpoint(run.last), load_datasets(settings))
 
 
@@ -153,7 +153,7 @@ def test_changed_images_are_refused_in_a_sentence_whatever_became_of_the_list_of
     run = saved_run(tmp_path / "run", config(folder), 3)
     damage(run.path / "split.csv")
     (folder / "a/0.png").unlink()
-    with pytest.raises(DataError, match=r"are not those .*: which ones cannot be told without split\.csv"):
+    with pytest.raises(DataError, match=r"are not those .*: 1 missing(; | \('a/0.png'\); )"):
         refuse_other_images(run, load_checkpoint(run.last), load_datasets(config(folder)))
 
 
@@ -173,10 +173,21 @@ def test_side_files_that_became_something_else_are_written_anew_or_named(folder,
         assert (run.path / "metrics.jsonl").read_text().startswith('{"epoch": 1,')
 
 
-def test_images_that_changed_sides_are_told(folder, tmp_path):
+def test_images_keep_their_sides_whatever_share_is_asked_for(folder, tmp_path):
     run = saved_run(tmp_path / "run", config(folder), 3)
-    with pytest.raises(DataError, match=r"2 in another split, as 'a/\d.png', 'b/\d.png'"):
-        refuse_other_images(run, load_checkpoint(run.last), load_datasets(config(folder, data={"validation": 0})))
+    last, other = load_checkpoint(run.last), config(folder, data={"validation": 0})
+    refuse_other_images(run, last, load_datasets(other, before=last.known))
+    with pytest.raises(DataError, match="copies, classes or splits are others"):
+        refuse_other_images(run, last, load_datasets(other))
+
+
+def test_images_that_are_gone_are_told_also_where_no_list_names_them(folder, tmp_path):
+    run = saved_run(tmp_path / "run", config(folder), 3)
+    (run.path / "split.csv").unlink()
+    (folder / "a/0.png").rename(folder / "a/1 again.png")
+    (folder / "b/0.png").unlink()
+    with pytest.raises(DataError, match=r"1 missing, 1 renamed \('a/1 again.png'\); --allow"):
+        refuse_other_images(run, load_checkpoint(run.last), load_datasets(config(folder)))
 
 
 def test_what_changes_no_number_may_change(folder):
