@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.inspect.record import Record
-from cnnbp.layers import Conv2d
+from cnnbp.layers.conv import Conv2d
 from cnnbp.network import INPUT
 
 

@@ -63,7 +63,7 @@ _FORMULAS: Mapping[str, Formula] = {
         {"gamma": "sum of {dy} ⊙ x̂ over its places", "beta": "sum of {dy} over its places"},
     ),
     "dropout": Formula("{x}, a share {p} of it dropped in training", "{dy}, dropped in the same places"),
-    "flatten": Formula("{x}, one column for each image", "{dy}, back in the form of {x} (unflatten)"),
+    "flatten": Formula("{x}, one column for each image", "{dy}, back in the form of {form} (unflatten)"),
     "add": Formula("{left} + {right}", "{dy}, to both sides"),
 }
 
@@ -76,7 +76,7 @@ def layer_formula(node: Node, symbols: Symbols) -> Lines:
     tensors = _tensors(node, symbols)
     y = formula.y if "b" in tensors else formula.y.removesuffix(" + {b}")
     slopes = {name: formula.parameters.get(name, f"{{dy}} · ∂{{y}}/∂{{{name}}}") for name in node.parameter_specs}
-    options = {**_options(node), **tensors}
+    options = {**_options(node), **tensors, "form": tensors["x"]}
     return Lines(
         _line(y, tensors, options),
         _line(formula.dx, tensors, options),
