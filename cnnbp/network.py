@@ -91,16 +91,6 @@ class Network:
         last = {value: readers[-1].index for value, readers in self.readers.items() if readers}
         return tuple(tuple(value for value in node.inputs if last[value] == node.index) for node in self.nodes)
 
-    @cached_property
-    def reusable_values(self) -> frozenset[int]:
-        """The values that their only reader may overwrite, because no backward needs them again."""
-        reusable = set[int]()
-        for node in self.nodes[:-1]:
-            owned = not node.layer.output_is_view or node.inputs[0] in reusable
-            if owned and not node.layer.caches_output and len(self.readers[node.index]) == 1:
-                reusable.add(node.index)
-        return frozenset(reusable)
-
     def only_source(self, node: Node) -> Node | None:
         """Return the node whose value this one reads, if there is one and nobody else reads it."""
         [source] = node.inputs
@@ -109,7 +99,7 @@ class Network:
     def with_layer(self, index: int, layer: Layer) -> "Network":
         """Return the network with another layer in a node's place: of the same shapes, parameters and name."""
         twin = copy(self)
-        derived = {"readers", "reusable_values", "last_read"}
+        derived = {"readers", "last_read"}
         twin.__dict__ = {name: value for name, value in vars(self).items() if name not in derived}
         twin.nodes = tuple(replace(node, layer=layer) if node.index == index else node for node in self.nodes)
         return twin

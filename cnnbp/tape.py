@@ -1,34 +1,47 @@
 """The tape of one micro-batch: every value, cache and gradient on its way through a network and back."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from cnnbp.arrays import Arena, Array, Heap
+from cnnbp.fast import Operation, Plan, Planner, Replacement, as_written, plan_for
+from cnnbp.fast.operation import CoupledReplacement
 from cnnbp.layers import Context, CoupledLayer, Layer
 from cnnbp.network import INPUT, Network, Node
 from cnnbp.parameters import Parameters, Tensors
-from cnnbp.plan import AS_WRITTEN, Plan, Planned, plan_for
 
 _NOTHING: dict[str, Array] = {}  # what a layer without parameters has
 
 
-class _Stop(NamedTuple):
-    """A node on the way: all that is the same in every step."""
+class Observer(Protocol):
+    """Is shown each operation of a tape, as soon as its output, and later ∂L/∂output, is on the tape.
 
-    place: int  # the node's index
-    source: int | None  # the value that it reads; None for a node that reads two
-    name: str
-    layer: Layer | Planned | None  # None where its work is done elsewhere
+    Both may be overwritten by what the tape does next.
+    """
+
+    def forward(self, tape: "Tape", operation: Operation) -> None:
+        """Look at `tape.values[operation.output]`."""
+
+    def backward(self, tape: "Tape", operation: Operation) -> None:
+        """Look at `tape.gradients[operation.output]`."""
+
+
+class _Stop(NamedTuple):
+    """An operation on the way: all that is the same in every step."""
+
+    output: int  # the index of the value that it gives
+    source: int | None  # the value that it reads; None where it reads two
+    name: str  # whose parameters it works with
+    layer: Layer | Replacement
     forward: Context
     backward: Context
-    late: tuple[int, Layer, Context] | None  # the ReLU that is done behind it
 
 
 class Tape:
-    """One micro-batch on its way through a network: values, caches, then their gradients.
+    """One micro-batch on its way through a network: values, caches, then their gradients, by a plan's operations.
 
-    `values[i]` is node i's output and `gradients[i]` = ∂L/∂values[i]; the images' are under INPUT, the last place.
-    A tape may take one micro-batch after another, in the same memory.
+    `values[i]` is node i's output and `gradients[i]` = ∂L/∂values[i], for the last node of each operation; the images'
+    are under INPUT, the last place. A tape may take one micro-batch after another, in the same memory.
     """
 
     def __init__(
@@ -42,14 +55,18 @@ class Tape:
         training: bool = True,
         keep_everything: bool = False,
         stream: tuple[int, int, int] = (0, 0, 0),
-        unpacked: int = 0,
+        planner: Planner | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        """`stream` is (seed, step, micro-batch); `keep_everything` forbids layers to work in place."""
-        self.network, self.arena, self.unpacked = network, arena, unpacked
+        """`stream` is (seed, step, micro-batch).
+
+        `keep_everything` gives ∂L/∂x of the images, too, and forbids to work in place; unless a planner is given, the
+        network is then taken as it is written, and otherwise as it is fast.
+        """
+        self.network, self.arena, self.observer = network, arena, observer
         self.training, self.keep_everything = training, keep_everything
-        self._contexts: dict[tuple[int, bool], Context] = {}
-        self.plan: Plan | None = None
-        self._stops: list[_Stop] = []  # what the plan makes of the nodes
+        self._planner = planner or (as_written if keep_everything else plan_for)
+        self._prepared: dict[Plan, dict[Operation, _Stop]] = {}
         self.begin(params, state, x, stream)
 
     def begin(self, params: Parameters, state: Tensors, x: Array, stream: tuple[int, int, int]) -> None:
@@ -57,15 +74,17 @@ class Tape:
         self.params, self.state, self.stream = params, state, stream
         self.clear()
         self.values[INPUT] = x
-        plan = AS_WRITTEN if self.keep_everything else plan_for(self.network, x.shape[-1], x.dtype)
-        if plan is not self.plan:
-            self.plan = plan
-            self._stops = [self._stop(node, plan) for node in self.network.nodes]
+        self.plan = self._planner(self.network, x.shape[-1], x.dtype)
+        if self.plan not in self._prepared:
+            self._prepared[self.plan] = {op: self._stop(op, self.plan) for op in self.plan.operations}
+        self._stops = self._prepared[self.plan]
         seed, step, micro_batch = stream
-        for (index, _), context in self._contexts.items():
-            context.stream = seed, step, index, micro_batch
-            if state:
-                context.state = state.get(self._stops[index].name, {})
+        for operation, stop in self._stops.items():
+            key = seed, step, operation.owner.index, micro_batch
+            for context in (stop.forward, stop.backward):
+                context.stream = key
+                if state:
+                    context.state = state.get(stop.name, {})
 
     def clear(self) -> None:
         """Let go of all values, caches and gradients."""
@@ -74,98 +93,112 @@ class Tape:
         self.caches: list[Any] = [None] * count
         self.gradients: list[Any] = [None] * count
 
-    def _stop(self, node: Node, plan: Plan) -> _Stop:
-        index, relu = node.index, plan.late.get(node.index)
+    def _stop(self, operation: Operation, plan: Plan) -> _Stop:
+        inputs = operation.inputs
         return _Stop(
-            index,
-            node.inputs[0] if len(node.inputs) == 1 else None,
-            node.name,
-            None if index in plan.elsewhere else plan.convolutions.get(index, node.layer),
-            self.context(node),
-            self.context(node, backward=True),
-            (relu.index, relu.layer, self.context(relu, backward=True)) if relu else None,
+            operation.output,
+            inputs[0] if len(inputs) == 1 else None,
+            operation.owner.name,
+            operation.layer,
+            self._context(operation, inputs[0] in plan.reusable),
+            self._context(operation, True),
         )
 
-    def context(self, node: Node, *, backward: bool = False) -> Context:
-        """Return what the node's layer may know."""
-        context = self._contexts.get((node.index, backward))
-        if context is None:
-            reusable = backward or node.inputs[0] in self.network.reusable_values
-            context = self._contexts[node.index, backward] = Context(
-                self.arena,
-                self.training,
-                self.unpacked,
-                wants_dx=self.keep_everything or node.inputs != (INPUT,),
-                may_overwrite=reusable and not self.keep_everything,
-            )
-        return context
+    def _context(self, operation: Operation, reusable: bool) -> Context:
+        return Context(
+            self.arena,
+            self.training,
+            wants_dx=self.keep_everything or operation.inputs != (INPUT,),
+            may_overwrite=reusable and not self.keep_everything,
+        )
+
+    def context(self, node: Node) -> Context:
+        """Return what a node's operation may know forward."""
+        return self.contexts(node)[0]
+
+    def contexts(self, node: Node) -> tuple[Context, Context]:
+        """Return what a node's operation may know forward, and backward."""
+        stop = self._stops[self.plan.operation_of(node)]
+        return stop.forward, stop.backward
 
     def input(self, node: Node) -> Any:
         """Return what the node reads: an array, or a tuple where it has two inputs."""
-        if len(node.inputs) == 1:
-            return self.values[node.inputs[0]]
-        return tuple(self.values[i] for i in node.inputs)
+        return self._read(node.inputs)
 
-    def forward(self, nodes: Sequence[Node]) -> Array:
-        """Run the nodes in order and return the last one's output (the images where there are none)."""
-        y, values, tensors = self.values[INPUT], self.values, self.params.tensors
-        for node in nodes:
-            index, source, name, layer, context, _, late = self._stops[node.index]
-            y = self.input(node) if source is None else values[source]
-            if layer is not None:
-                y, self.caches[index] = layer.forward(tensors.get(name, _NOTHING), y, context)
-            if late:
-                relu, layer, context = late
-                y, self.caches[relu] = layer.forward(_NOTHING, y, context)
-            values[index] = y
+    def _read(self, inputs: Sequence[int]) -> Any:
+        return self.values[inputs[0]] if len(inputs) == 1 else tuple(self.values[i] for i in inputs)
+
+    def forward(self, operations: Sequence[Operation] | None = None) -> Array:
+        """Run the operations in order, by default all; return the last one's output, the images if there are none."""
+        y, values, tensors, stops, observer = (
+            self.values[INPUT],
+            self.values,
+            self.params.tensors,
+            self._stops,
+            self.observer,
+        )
+        for operation in self.plan.operations if operations is None else operations:
+            output, source, name, layer, context, _ = stops[operation]
+            x = self._read(operation.inputs) if source is None else values[source]
+            y, self.caches[output] = layer.forward(tensors.get(name, _NOTHING), x, context)
+            values[output] = y
+            if observer:
+                observer.forward(self, operation)
         return y
 
-    def backward(self, nodes: Sequence[Node], gradient: Parameters) -> None:
-        """Run the nodes in reverse from the gradient of the last one's output, and write ∂L/∂θ into `gradient`."""
-        caches, gradients, tensors = self.caches, self.gradients, self.params.tensors
-        for node in reversed(nodes):
-            index, source, name, layer, _, context, late = self._stops[node.index]
-            dx = gradients[index]
-            if late:
-                relu, activation, behind = late
-                dx, _ = activation.backward(_NOTHING, caches[relu], dx, behind)
-            if layer is not None:
-                accumulators = context.accumulators = gradient.tensors.get(name, _NOTHING)
-                dx, written = layer.backward(tensors.get(name, _NOTHING), caches[index], dx, context)
-                _write(written, accumulators)
+    def backward(self, gradient: Parameters, operations: Sequence[Operation] | None = None) -> None:
+        """Run the operations in reverse, by default all, from the gradient of the last one's output.
+
+        Writes ∂L/∂θ into `gradient`.
+        """
+        gradients, tensors, stops, observer = self.gradients, self.params.tensors, self._stops, self.observer
+        for operation in reversed(self.plan.operations if operations is None else operations):
+            output, source, name, layer, _, context = stops[operation]
+            if observer:
+                observer.backward(self, operation)
+            accumulators = context.accumulators = gradient.tensors.get(name, _NOTHING)
+            dx, written = layer.backward(tensors.get(name, _NOTHING), self.caches[output], gradients[output], context)
+            _write(written, accumulators)
             if source is None or gradients[source] is not None:
-                self._pass_on(node, dx)
+                self._pass_on(operation, dx)
             elif source != INPUT or self.keep_everything:
                 gradients[source] = dx
 
-    def statistics(self, node: Node) -> Array:
-        """Return this micro-batch's share of a coupled node's statistics."""
-        return coupled(node).statistics(self.params[node.name], self.input(node), self.context(node))
+    def statistics(self, operation: Operation) -> Array:
+        """Return this micro-batch's share of the statistics of an operation that couples images."""
+        _, _, name, layer, context, _ = self._stops[operation]
+        return _coupled(layer).statistics(self.params[name], self._read(operation.inputs), context)
 
-    def apply(self, node: Node, statistics: Array) -> None:
-        """Run a coupled node forward with the whole batch's statistics."""
-        y, cache = coupled(node).apply(self.params[node.name], self.input(node), statistics, self.context(node))
-        self.values[node.index], self.caches[node.index] = y, cache
+    def apply(self, operation: Operation, statistics: Array) -> Array:
+        """Run it forward with the whole batch's statistics, and return its output."""
+        output, _, name, layer, context, _ = self._stops[operation]
+        y, cache = _coupled(layer).apply(self.params[name], self._read(operation.inputs), statistics, context)
+        self.values[output], self.caches[output] = y, cache
+        if self.observer:
+            self.observer.forward(self, operation)
+        return y
 
-    def gradient_statistics(self, node: Node, gradient: Parameters) -> Array:
-        """Return this micro-batch's share of the sums that a coupled node's ∂L/∂x needs; write its ∂L/∂θ."""
-        cache, dy = self.caches[node.index], self.gradients[node.index]
-        context = self.context(node, backward=True)
-        sums, tensors = coupled(node).gradient_statistics(self.params[node.name], cache, dy, context)
-        _write(tensors, gradient[node.name])
+    def gradient_statistics(self, operation: Operation, gradient: Parameters) -> Array:
+        """Return this micro-batch's share of the sums that its ∂L/∂x needs; write its ∂L/∂θ."""
+        output, _, name, layer, _, context = self._stops[operation]
+        if self.observer:
+            self.observer.backward(self, operation)
+        cache, dy = self.caches[output], self.gradients[output]
+        sums, tensors = _coupled(layer).gradient_statistics(self.params[name], cache, dy, context)
+        _write(tensors, gradient[name])
         return sums
 
-    def apply_gradient(self, node: Node, sums: Array) -> None:
-        """Run a coupled node backward with the whole batch's sums."""
-        cache, dy = self.caches[node.index], self.gradients[node.index]
-        context = self.context(node, backward=True)
+    def apply_gradient(self, operation: Operation, sums: Array) -> None:
+        """Run it backward with the whole batch's sums."""
+        output, _, name, layer, _, context = self._stops[operation]
         if context.wants_dx:
-            dx = coupled(node).apply_gradient(self.params[node.name], cache, dy, sums, context)
-            self._pass_on(node, dx)
+            cache, dy = self.caches[output], self.gradients[output]
+            self._pass_on(operation, _coupled(layer).apply_gradient(self.params[name], cache, dy, sums, context))
 
-    def _pass_on(self, node: Node, dx: Any) -> None:
-        """Give each value that the node read its gradient; a value that is read twice has them added."""
-        for value, dvalue in zip(node.inputs, dx if len(node.inputs) > 1 else (dx,)):  # noqa: B905
+    def _pass_on(self, operation: Operation, dx: Any) -> None:
+        """Give each value that was read its gradient; a value that is read twice has them added."""
+        inputs = operation.inputs
+        for value, dvalue in zip(inputs, dx if len(inputs) > 1 else (dx,)):  # noqa: B905
             if value == INPUT and not self.keep_everything:
                 continue  # some readers of the images give None, and nobody reads the sum
             so_far = self.gradients[value]
@@ -178,18 +211,38 @@ def _write(tensors: dict[str, Array], accumulators: dict[str, Array]) -> None:
             accumulators[name][...] = array
 
 
-def infer(network: Network, params: Parameters, state: Tensors, x: Array, unpacked: int = 0) -> Array:
-    """Return the logits as after training; holds no cache, and each value until its last reader is done."""
-    tape = Tape(network, params, state, x, Heap(), training=False, unpacked=unpacked)
-    for node in network.nodes:
-        tape.forward((node,))
-        tape.caches[node.index] = None
-        for value in network.last_read[node.index]:
-            tape.values[value] = None
-    return tape.values[network.nodes[-1].index]
+def _coupled(layer: Layer | Replacement) -> CoupledLayer | CoupledReplacement:
+    assert isinstance(layer, CoupledLayer | CoupledReplacement)
+    return layer
 
 
-def coupled(node: Node) -> CoupledLayer:
-    """Return the node's layer, known to be a coupled one."""
-    assert isinstance(node.layer, CoupledLayer)
-    return node.layer
+class _LettingGo:
+    """Holds no cache, and each value until its last reader is done."""
+
+    def __init__(self, network: Network, observer: Observer | None) -> None:
+        self.last_read, self.observer = network.last_read, observer
+
+    def forward(self, tape: Tape, operation: Operation) -> None:
+        if self.observer:
+            self.observer.forward(tape, operation)
+        tape.caches[operation.output] = None
+        for node in operation.nodes:
+            for value in self.last_read[node.index]:
+                tape.values[value] = None
+
+    def backward(self, tape: Tape, operation: Operation) -> None:
+        raise AssertionError("there is nothing left to go back over")
+
+
+def infer(
+    network: Network,
+    params: Parameters,
+    state: Tensors,
+    x: Array,
+    planner: Planner = plan_for,
+    observer: Observer | None = None,
+) -> Array:
+    """Return the logits as after training; holds no more than what is still read."""
+    letting_go = _LettingGo(network, observer)
+    tape = Tape(network, params, state, x, Heap(), training=False, planner=planner, observer=letting_go)
+    return tape.forward()

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from cnnbp.arrays import Arena, Array, Shape
 from cnnbp.errors import ShapeError
+from cnnbp.fast import Planner
 from cnnbp.layers import LAYERS, SPELLINGS, Layer, LayerSpec, Residual
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 from cnnbp.network import Network
@@ -64,7 +65,9 @@ def random_network(seed: int) -> RandomNetwork:
     return RandomNetwork(seed, tuple(layers), network, loss, params, state, x, labels)
 
 
-def run(drawn: RandomNetwork, *, keep_everything: bool = True, training: bool = True) -> tuple[Tape, Parameters]:
+def run(
+    drawn: RandomNetwork, *, keep_everything: bool = True, training: bool = True, planner: Planner | None = None
+) -> tuple[Tape, Parameters]:
     """Take the batch through the network and back as one micro-batch: the tape, and ∂L/∂θ of the mean loss."""
     tape = Tape(
         drawn.network,
@@ -75,12 +78,13 @@ def run(drawn: RandomNetwork, *, keep_everything: bool = True, training: bool = 
         training=training,
         keep_everything=keep_everything,
         stream=(drawn.seed, 0, 0),
+        planner=planner,
     )
-    logits = tape.forward(drawn.network.nodes)
+    logits = tape.forward()
     _, cache = drawn.loss.forward(logits, drawn.labels)
     tape.gradients[drawn.network.nodes[-1].index] = drawn.loss.backward(cache, len(drawn.labels))
     gradient = drawn.params.layout.zeros(drawn.params.vector.dtype)
-    tape.backward(drawn.network.nodes, gradient)
+    tape.backward(gradient)
     return tape, gradient
 
 

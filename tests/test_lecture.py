@@ -98,10 +98,10 @@ def chain_rule(images: slice, batch_size: int) -> tuple[Tape, Array, Parameters]
     params = lecture_parameters()
     X = np.moveaxis(np.array(IMAGES[images], float)[:, None], 0, -1)  # 1×6×6×M
     tape = Tape(NETWORK, params, {}, X, Arena(), keep_everything=True)
-    losses, cache = LOSS.forward(tape.forward(NETWORK.nodes), np.array(LABELS[images]))
+    losses, cache = LOSS.forward(tape.forward(), np.array(LABELS[images]))
     tape.gradients[Z2] = LOSS.backward(cache, batch_size)
     gradient = NETWORK.layout.zeros(np.float64)
-    tape.backward(NETWORK.nodes, gradient)
+    tape.backward(gradient)
     return tape, losses, gradient
 
 

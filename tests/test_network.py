@@ -13,7 +13,6 @@ from cnnbp.layers import (
     MaxPool2d,
     ReLU,
     Residual,
-    Sigmoid,
     Tanh,
 )
 from cnnbp.network import INPUT, Network
@@ -107,23 +106,6 @@ def test_readers_are_the_nodes_that_a_value_flows_into():
     network = small(ReLU(), Residual(layers=[Tanh()]), Flatten())
     names = {value: [node.name for node in readers] for value, readers in network.readers.items()}
     assert names == {INPUT: ["relu1"], 0: ["tanh1", "residual1"], 1: ["residual1"], 2: ["flatten1"], 3: []}
-
-
-@pytest.mark.parametrize(
-    ("layers", "reusable"),
-    [
-        ([Conv2d(filters=1, kernel=1), ReLU(), Flatten()], {0}),  # over a convolution's output, not over ReLU's
-        ([ReLU(), Tanh(), ReLU()], set()),  # never over the images or over what backward reads
-        ([Flatten(), ReLU()], set()),  # a view of the images is the images
-        ([Conv2d(filters=1, kernel=1), Flatten(), ReLU()], {0, 1}),  # a view of a value that may go may go
-        ([Sigmoid(), Flatten(), ReLU()], set()),  # and of one that may not, not
-        ([Conv2d(filters=2, kernel=1), Residual(layers=[ReLU()]), ReLU()], {2}),  # what is read twice stays
-        ([Conv2d(filters=2, kernel=1), Dropout(), Dropout(), ReLU()], {0, 1, 2}),  # a view after training
-    ],
-    ids=["conv", "caches", "view of images", "view of conv", "view of a cache", "read twice", "dropout"],
-)
-def test_only_values_that_nobody_needs_again_may_be_overwritten(layers, reusable):
-    assert small(*layers).reusable_values == reusable
 
 
 def weights_drawn_for(*layers: LayerSpec) -> float:

@@ -13,12 +13,10 @@ from cnnbp.bench.timing import take_turns
 from cnnbp.config import Config
 from cnnbp.engine import Engine
 from cnnbp.errors import ConfigError
+from cnnbp.fast import plan_for
 from cnnbp.inspect.images import Images
 from cnnbp.inspect.memory import step_memory
-from cnnbp.layers.conv import Conv2d
-from cnnbp.layers.kernels.choice import kernel_for
 from cnnbp.network import Network, Node
-from cnnbp.plan import plan_for
 
 Progress = Callable[[str, int, int], None]  # what is measured, rounds done, rounds in all
 Steps = Mapping[str, Callable[[], object]]
@@ -77,7 +75,9 @@ def _layers(step: TrainingStep, seconds: float, progress: Progress) -> tuple[tup
 
 
 def _layer(node: Node, seconds: Array, step: TrainingStep, gemm_rate: float) -> LayerTime:
-    rate = _flops(node) * step.size / float(seconds.sum())
+    rate = (
+        _flops(node) * step.size / float(seconds.sum()) if seconds.any() else 0.0
+    )  # its work may be done with another's
     return LayerTime(
         name=node.name,
         type=node.layer.type,
@@ -90,12 +90,8 @@ def _layer(node: Node, seconds: Array, step: TrainingStep, gemm_rate: float) -> 
 
 
 def _kernel(network: Network, node: Node, micro_batch: int) -> str | None:
-    if not isinstance(node.layer, Conv2d):
-        return None
-    if planned := plan_for(network, micro_batch, np.dtype(DTYPE)).convolutions.get(node.index):
-        return planned.kernel
-    window = node.layer.window(node.input_shapes[0])
-    return kernel_for(window, node.layer.groups, (*node.output_shape, micro_batch)).name
+    operation = plan_for(network, micro_batch, np.dtype(DTYPE)).operation_of(node)
+    return operation.kernel if node is operation.owner else None
 
 
 def _in_torch(step: TrainingStep, images: Images, threads: int) -> tuple[str, Steps]:

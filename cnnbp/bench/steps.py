@@ -3,18 +3,15 @@
 The update has a rate of 0: parameters that stay where they are give every step the same work.
 """
 
-from collections.abc import Sequence
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.config import Config
 from cnnbp.engine import Engine, MicroBatch, micro_batch_size
-from cnnbp.engine.machine import unpacked_multiplications
+from cnnbp.fast import Operation
 from cnnbp.inspect.images import Images
-from cnnbp.network import INPUT, Node
 from cnnbp.parameters import Parameters
 from cnnbp.tape import Tape
 
@@ -45,8 +42,9 @@ class TrainingStep:
 
 
 class LayerClock:
-    """The same step on one core, node by node; `seconds[i]` are those of call i: nodes × (forward, backward).
+    """The same step on one core, by operations; `seconds[i]` are those of call i: nodes × (forward, backward).
 
+    What is done together is counted for one of its nodes, `Operation.owner`.
     A node that needs the whole batch is given a micro-batch at a time, which is the same work.
     """
 
@@ -70,45 +68,42 @@ class LayerClock:
     def _pass(self, images: MicroBatch, ordinal: int, spent: Array) -> float:
         """Run a micro-batch forward and backward; return the seconds in the loss."""
         self.arena.reset()
-        tape = _ClockedTape(
-            self.network,
-            self.step.params,
-            self.step.state,
-            images.x,
-            self.arena,
-            stream=(0, 0, ordinal),
-            unpacked=unpacked_multiplications(),
-            spent=spent,
-        )
-        logits = tape.forward(self.network.nodes)
+        clock, params, state = _Clock(spent), self.step.params, self.step.state
+        tape = Tape(self.network, params, state, images.x, self.arena, stream=(0, 0, ordinal), observer=clock)
+        clock.start()
+        logits = tape.forward()
         started = perf_counter()
         _, cache = self.loss.forward(logits, images.labels)
         tape.gradients[len(self.network.nodes) - 1] = self.loss.backward(cache, self.step.size)
         seconds = perf_counter() - started
-        tape.backward(self.network.nodes, self.gradient)
+        tape.backward(self.gradient)
+        clock.stop()
         return seconds
 
 
-class _ClockedTape(Tape):
-    """Adds what each node takes to `spent`."""
+class _Clock:
+    """Adds what each operation takes to its owner's row of `spent` (nodes × 2)."""
 
-    def __init__(self, *args: Any, spent: Array, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.spent = spent
+    def __init__(self, spent: Array) -> None:
+        self._spent = spent
+        self._since, self._running = 0.0, 0
 
-    def forward(self, nodes: Sequence[Node]) -> Array:
-        y = self.values[INPUT]
-        for node in nodes:
-            started = perf_counter()
-            y = super().forward((node,))
-            self.spent[node.index, 0] += perf_counter() - started
-        return y
+    def start(self) -> None:
+        self._since = perf_counter()
 
-    def backward(self, nodes: Sequence[Node], gradient: Parameters) -> None:
-        for node in reversed(nodes):
-            started = perf_counter()
-            super().backward((node,), gradient)
-            self.spent[node.index, 1] += perf_counter() - started
+    def forward(self, tape: Tape, operation: Operation) -> None:
+        now = perf_counter()
+        self._spent[operation.owner.index, 0] += now - self._since
+        self._since = perf_counter()
+
+    def backward(self, tape: Tape, operation: Operation) -> None:
+        if operation is not tape.plan.operations[-1]:  # whose predecessor is the loss
+            self.stop()
+        self._running, self._since = operation.owner.index, perf_counter()
+
+    def stop(self) -> None:
+        """Backward an operation ends where the next one begins, or here."""
+        self._spent[self._running, 1] += perf_counter() - self._since
 
 
 def _cut(images: Images, size: int) -> list[MicroBatch]:

@@ -10,7 +10,7 @@ all micro-batches before the next one starts. Nothing waits inside a segment.
 
 from cnnbp.engine.batch import Inference, MicroBatch, StepResult, micro_batch_size, values_in_use
 from cnnbp.engine.engine import Engine
-from cnnbp.engine.machine import available_cores, one_blas_thread, unpacked_multiplications
+from cnnbp.engine.machine import available_cores, one_blas_thread
 from cnnbp.engine.tree import tree_sum
 
 __all__ = [
@@ -22,6 +22,5 @@ __all__ = [
     "micro_batch_size",
     "one_blas_thread",
     "tree_sum",
-    "unpacked_multiplications",
     "values_in_use",
 ]

@@ -1,7 +1,7 @@
 """The engine: a batch on processes or threads, and on ranks."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,9 +14,11 @@ from cnnbp.engine.memory import Memory
 from cnnbp.engine.ranks import ALONE, Ranks
 from cnnbp.engine.tree import Division
 from cnnbp.engine.worker import Result, Work, Worker
+from cnnbp.fast import Planner, plan_for
 from cnnbp.losses import Loss
 from cnnbp.network import Network
 from cnnbp.parameters import Parameters, Tensors
+from cnnbp.tape import Observer
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -40,11 +42,13 @@ class Engine:
         seed: int = 0,
         ranks: Ranks = ALONE,
         processes: bool = CAN_FORK,
+        planner: Planner = plan_for,
     ) -> None:
+        """`planner` is `plan_for`, which makes it fast, or `as_written`."""
         self.network, self.loss, self.ranks = network, loss, ranks
         self.threads = threads or ranks.cores
         self._resources = ExitStack()
-        self._worker = _ThreadedWorker(network, loss, seed, ranks, self.threads)
+        self._worker = _ThreadedWorker(network, loss, seed, ranks, self.threads, planner)
         self._team: Team | None = None
         self._may_fork = processes and self.threads > 1 and ranks is ALONE
         self._forks = False  # until it is entered: somebody must end what it starts
@@ -77,21 +81,50 @@ class Engine:
         """
         return self._do(Worker.infer, params, state, batch)
 
+    def observe(
+        self,
+        observer: Observer,
+        params: Parameters,
+        state: Tensors,
+        batch: Sequence[MicroBatch],
+        step: int,
+        planner: Planner | None = None,
+    ) -> StepResult:
+        """Run a whole training batch on this process alone, and show an observer each operation of each micro-batch.
+
+        The result has the bits of `step`, unless another planner is asked for.
+        """
+        with _small_buffers():
+            return self._alone(observer, planner).step(params, state, batch, _division(ALONE, batch), step)
+
+    def observe_inference(
+        self,
+        observer: Observer,
+        params: Parameters,
+        state: Tensors,
+        batch: Sequence[MicroBatch],
+        planner: Planner | None = None,
+    ) -> Inference:
+        """Do the same as `infer` does."""
+        with _small_buffers():
+            return self._alone(observer, planner).infer(params, state, batch, _division(ALONE, batch))
+
+    def _alone(self, observer: Observer, planner: Planner | None) -> Worker:
+        like = self._worker
+        return Worker(self.network, self.loss, like.seed, ALONE, Memory(), planner or like.planner, observer)
+
     def _do(
         self, work: Callable[..., Result], params: Parameters, state: Tensors, batch: Sequence[MicroBatch], *key: int
     ) -> Result:
         """Do a batch's work, a method of Worker, with the team or without."""
-        before = np.setbufsize(BUFFER)
         try:
-            if team := self._team_for(params, batch):
-                return team.do(work, params, state, batch, *key)
-            division = Division.of(self.ranks, len(batch), sum(len(images.labels) for images in batch))
-            return work(self._worker, params, state, batch, division, *key)
+            with _small_buffers():
+                if team := self._team_for(params, batch):
+                    return team.do(work, params, state, batch, *key)
+                return work(self._worker, params, state, batch, _division(self.ranks, batch), *key)
         except BaseException:
             self._dismiss()
             raise
-        finally:
-            np.setbufsize(before)
 
     def _team_for(self, params: Parameters, batch: Sequence[MicroBatch]) -> "Team | None":
         """Return the team, formed where it is needed; None where the batch is not for one."""
@@ -113,11 +146,24 @@ class Engine:
             self._team = None
 
 
+@contextmanager
+def _small_buffers() -> Iterator[None]:
+    before = np.setbufsize(BUFFER)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
+
+
+def _division(ranks: Ranks, batch: Sequence[MicroBatch]) -> Division:
+    return Division.of(ranks, len(batch), sum(len(images.labels) for images in batch))
+
+
 class _ThreadedWorker(Worker):
     """Runs micro-batches on threads."""
 
-    def __init__(self, network: Network, loss: Loss, seed: int, ranks: Ranks, threads: int) -> None:
-        super().__init__(network, loss, seed, ranks, Memory())
+    def __init__(self, network: Network, loss: Loss, seed: int, ranks: Ranks, threads: int, planner: Planner) -> None:
+        super().__init__(network, loss, seed, ranks, Memory(), planner)
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
 

@@ -4,19 +4,21 @@ import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.engine.batch import MicroBatch
-from cnnbp.engine.machine import OVERFLOWING, unpacked_multiplications
+from cnnbp.engine.machine import OVERFLOWING
 from cnnbp.engine.memory import Memory
 from cnnbp.engine.tree import GradientSum
+from cnnbp.fast import Operation, Planner
 from cnnbp.losses import Loss
-from cnnbp.network import Network, Node
+from cnnbp.network import Network
 from cnnbp.parameters import Parameters, Tensors
-from cnnbp.tape import Tape
-
-Segment = tuple[Node, ...]
+from cnnbp.tape import Observer, Tape
 
 
 class Pass:
-    """One micro-batch of a batch. `agreed` is what the last meeting point gave, None where there was none yet."""
+    """One micro-batch of a batch, whose segments (`Plan.segments`) are run by number.
+
+    `agreed` is what the whole batch's statistics, or sums, at the beginning of a segment are; None for the first one.
+    """
 
     def __init__(
         self,
@@ -27,9 +29,12 @@ class Pass:
         images: MicroBatch,
         stream: tuple[int, int, int],
         memory: Memory,
+        planner: Planner,
+        observer: Observer | None,
     ) -> None:
         self.network, self.loss, self.params, self.state = network, loss, params, state
         self.images, self.stream, self.memory = images, stream, memory
+        self.planner, self.observer = planner, observer
         self._tape: Tape | None = None  # no cached_property, as its lock would be one for all passes (Python 3.11)
         self._gradient: Parameters | None = None
 
@@ -52,7 +57,8 @@ class Pass:
             self.images.prepared(arena),
             arena,
             stream=self.stream,
-            unpacked=unpacked_multiplications(),
+            planner=self.planner,
+            observer=self.observer,
         )
 
     @property
@@ -63,38 +69,43 @@ class Pass:
         return self._gradient
 
     @OVERFLOWING
-    def forward(self, segment: Segment, agreed: Array | None, meeting: Node) -> Array:
-        """Run a segment; return the share of the statistics that the meeting point behind it needs."""
+    def forward(self, segment: int, agreed: Array | None) -> Array:
+        """Run a segment; return the share of the statistics that the next one begins with."""
         self._run(segment, agreed)
-        return self.tape.statistics(meeting)
+        return self.tape.statistics(self._first(segment + 1))
 
     @OVERFLOWING
-    def turn(self, segment: Segment, agreed: Array | None, size: int, total: GradientSum) -> Array:
+    def turn(self, segment: int, agreed: Array | None, size: int, total: GradientSum) -> Array:
         """Run the last segment, the loss, and the segment back; `size` is the whole batch's M."""
         logits = self._run(segment, agreed)
         losses, cache = self.loss.forward(logits, self.images.labels)
         self.outcome = np.array((losses, self.loss.predictions(logits) == self.images.labels))  # (2, m)
-        self.tape.gradients[segment[-1].index] = self.loss.backward(cache, size)
+        self.tape.gradients[len(self.network.nodes) - 1] = self.loss.backward(cache, size)
         return self._unwind(segment, total)
 
     @OVERFLOWING
-    def backward(self, segment: Segment, agreed: Array, meeting: Node, total: GradientSum) -> Array:
-        """Run a segment back, once the sums of the meeting point behind it are known."""
-        self.tape.apply_gradient(meeting, agreed)
+    def backward(self, segment: int, agreed: Array, total: GradientSum) -> Array:
+        """Run a segment back, once the sums that the next one has begun with are known."""
+        self.tape.apply_gradient(self._first(segment + 1), agreed)
         return self._unwind(segment, total)
 
-    def _run(self, segment: Segment, agreed: Array | None) -> Array:
-        if agreed is None:
-            return self.tape.forward(segment)
-        self.tape.apply(segment[0], agreed)
-        return self.tape.forward(segment[1:]) if len(segment) > 1 else self.tape.values[segment[0].index]
+    def _first(self, segment: int) -> Operation:
+        return self.tape.plan.segments[segment][0]
 
-    def _unwind(self, segment: Segment, total: GradientSum) -> Array:
-        """Run a segment back to its coupled node and return that node's share of sums, nothing for the first."""
-        if segment and segment[0].is_coupled:
-            self.tape.backward(segment[1:], self.gradient)
-            return self.tape.gradient_statistics(segment[0], self.gradient)
-        self.tape.backward(segment, self.gradient)
+    def _run(self, segment: int, agreed: Array | None) -> Array:
+        operations = self.tape.plan.segments[segment]
+        if agreed is None:
+            return self.tape.forward(operations)
+        y = self.tape.apply(operations[0], agreed)
+        return self.tape.forward(operations[1:]) if len(operations) > 1 else y
+
+    def _unwind(self, segment: int, total: GradientSum) -> Array:
+        """Run a segment back to its coupled operation and return that one's share of sums, nothing for the first."""
+        operations = self.tape.plan.segments[segment]
+        if segment:
+            self.tape.backward(self.gradient, operations[1:])
+            return self.tape.gradient_statistics(operations[0], self.gradient)
+        self.tape.backward(self.gradient, operations)
         self.memory.return_tape(self.tape)
         self._tape = None  # what did not come from the arena goes now, not at the end of the step
         total.add(self.stream[2], self.gradient)

@@ -124,7 +124,7 @@ class Team:
 
 
 def _rank_like(worker: Worker, ranks: TeamRanks, memory: Memory) -> Worker:
-    return Worker(worker.network, worker.loss, worker.seed, ranks, memory)
+    return Worker(worker.network, worker.loss, worker.seed, ranks, memory, worker.planner)
 
 
 def _serve(like: Worker, rank: int, board: Board, memory: Memory, leader: Connection) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cnnbp.arrays import Arena, Array
-from cnnbp.layers import Context, Layer
+from cnnbp.arrays import Array
+from cnnbp.layers import Layer
 from cnnbp.layers.activations import ELU, LeakyReLU, ReLU
 from cnnbp.layers.base import Params
 from cnnbp.layers.batchnorm import BatchNorm
@@ -40,7 +40,7 @@ def broken_conventions(layer: Layer, x: Array, branches: Array) -> Iterator[str]
         yield "at 0 the left side counts: the branches must be x > 0"
     if isinstance(layer, MaxPool2d):
         window = layer.window(x.shape[:-1])
-        views = places(padded(x, window, Context(arena=Arena()), fill=-np.inf), window, branches.shape[1:3])
+        views = places(padded(x, window, fill=-np.inf), window, branches.shape[1:3])
         if not np.array_equal(branches, np.argmax([view for _, _, view in views], axis=0)):
             yield "of tied maxima the first in row-major order counts"
 

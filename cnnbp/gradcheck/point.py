@@ -59,12 +59,12 @@ class Point:
     def forward(self) -> tuple[Tape, Array]:
         """Run the network forward as in training, without reusing memory; return the tape and the logits (K, M)."""
         tape = Tape(self.network, self.params, self.state, self.x, Arena(), keep_everything=True)
-        return tape, tape.forward(self.network.nodes)
+        return tape, tape.forward()
 
     def backward(self, tape: Tape, dlogits: Array) -> Parameters:
         """Run backward from ∂L/∂logits; return ∂L/∂θ, and leave the gradients of values on the tape."""
         gradient = self.params.layout.zeros(self.params.vector.dtype)
         tape.gradients = [None] * len(tape.gradients)
         tape.gradients[self.network.nodes[-1].index] = dlogits
-        tape.backward(self.network.nodes, gradient)
+        tape.backward(gradient)
         return gradient

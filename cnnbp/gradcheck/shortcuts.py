@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cnnbp.arrays import Arena, Array
+from cnnbp.arrays import Array
 from cnnbp.layers import Context
 from cnnbp.layers.batchnorm import BatchNorm
 from cnnbp.layers.conv import Conv2d
@@ -41,7 +41,7 @@ def _normalised(layer: BatchNorm, tensor: str, x: Array) -> Seen:
 
 def _kernel_places(node: Node, layer: Conv2d, x: Array) -> Seen:
     window, (_, height, width) = layer.window(x.shape[:-1]), node.output_shape
-    xp = padded(x, window, Context(arena=Arena()))
+    xp = padded(x, window)
     views = [view for _, _, view in places(xp, window, (height, width))]  # each (C, OH, OW, M)
     shape = (layer.filters, len(x) // layer.groups, len(views))
 

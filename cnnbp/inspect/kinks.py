@@ -6,7 +6,6 @@ from math import inf
 import numpy as np
 
 from cnnbp.inspect.record import Record
-from cnnbp.layers import Context
 from cnnbp.layers.activations import ReLU
 from cnnbp.layers.pooling import MaxPool2d
 from cnnbp.layers.windows import padded, places
@@ -58,7 +57,7 @@ def tied_windows(record: Record) -> list[TiedWindows]:
             x, y = record.tape.input(node), record.tape.values[node.index]
             window = node.layer.window(x.shape[:-1])
             hits = np.zeros(y.shape, int)
-            for _, _, view in places(padded(x, window, Context(), fill=-inf), window, y.shape[1:3]):
+            for _, _, view in places(padded(x, window, fill=-inf), window, y.shape[1:3]):
                 hits += view == y
             tied = hits > 1
             found.append(TiedWindows(node.name, int(tied.sum()), tied.size, int((tied & (y == 0)).sum())))

@@ -47,7 +47,10 @@ class StepMemory:
 
 
 def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
-    """Return what each node keeps until backward, from a forward pass of one micro-batch."""
+    """Return what each node keeps until backward, from a forward pass of one micro-batch.
+
+    Of nodes that are done together one keeps everything, `Operation.owner`.
+    """
     m = micro_batch_size(network, batch_size)
     params, x = network.layout.zeros(DTYPE), np.zeros((*network.input_shape, m), DTYPE)
     tape = Tape(network, params, network.initial_state(), x, Arena())
@@ -55,10 +58,12 @@ def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
     for array in (x, params.vector):
         held.added(array)
     with one_blas_thread():  # several take longer to wake than these products take
-        tape.forward(network.nodes)
-    values = [held.added(tape.values[node.index]) for node in network.nodes]  # first: a cache may be a later value
-    caches = [held.added(tape.caches[node.index]) for node in network.nodes]
-    return [KeptMemory(ceil(value / m), ceil(cache / m)) for value, cache in zip(values, caches, strict=True)]
+        tape.forward()
+    kept = np.zeros((len(network.nodes), 2), np.int64)
+    for column, arrays in enumerate((tape.values, tape.caches)):  # in this order: a cache may be a later value
+        for operation in tape.plan.operations:
+            kept[operation.owner.index, column] = held.added(arrays[operation.output])
+    return [KeptMemory(ceil(value / m), ceil(cache / m)) for value, cache in kept.tolist()]
 
 
 def step_memory(network: Network, loss: Loss, optimizer: Optimizer, batch_size: int, threads: int) -> StepMemory:

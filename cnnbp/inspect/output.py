@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.inspect.formulas import Line
 from cnnbp.inspect.record import Record
 from cnnbp.inspect.step import Step
 from cnnbp.inspect.symbols import slope
@@ -20,8 +19,8 @@ from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 class Derivation:
     """How a loss is reached from the logits, and ∂L/∂Z from the loss; a loss on the logits themselves has no A."""
 
-    loss: Line
-    dz: Line
+    loss: str
+    dz: str
     activation: tuple[Step, ...] = ()
     factors: tuple[Step, ...] = ()  # of ∂L/∂Z, as they are multiplied
 
@@ -34,15 +33,9 @@ def derive_output(record: Record, z: str, a: str) -> Derivation:
         case CrossEntropy():
             return _softmax(record, z, a)
         case MeanSquaredError():
-            return Derivation(
-                Line(f"1/(M·K) Σₘ Σₖ ({z} − Y)²", (z, "Y")),
-                Line(f"2({z} − Y)/(M·K)", (z, "Y")),
-            )
+            return Derivation(f"1/(M·K) Σₘ Σₖ ({z} − Y)²", f"2({z} − Y)/(M·K)")
         case other:
-            return Derivation(
-                Line(f"{other.type}({z}, Y)", (z, "Y")),
-                Line(f"{other.type}′({z}, Y)", (z, "Y")),
-            )
+            return Derivation(f"{other.type}({z}, Y)", f"{other.type}′({z}, Y)")
 
 
 def targets(record: Record) -> Array:
@@ -55,12 +48,12 @@ def _sigmoid(record: Record, z: str, a: str) -> Derivation:
     with np.errstate(divide="ignore", invalid="ignore"):
         dA = _shared(record, (A - Y) / (A * (1 - A)))
     return Derivation(
-        loss=Line(f"−1/M Σₘ [Y log {a} + (1 − Y) log(1 − {a})]", (a, "Y")),
-        dz=Line(f"{slope(a)} ⊙ ∂{a}/∂{z} = ({a} − Y)/M", (slope(a), f"∂{a}/∂{z}")),
-        activation=(Step(a, f"σ({z})", "", A, reads=(z,)),),
+        loss=f"−1/M Σₘ [Y log {a} + (1 − Y) log(1 − {a})]",
+        dz=f"{slope(a)} ⊙ ∂{a}/∂{z} = ({a} − Y)/M",
+        activation=(Step(a, f"σ({z})", "", A),),
         factors=(
-            Step(slope(a), f"({a} − Y)/({a}(1 − {a}))/M", "", dA, reads=(a, "Y")),
-            Step(f"∂{a}/∂{z}", f"{a}(1 − {a})", "", A * (1 - A), reads=(a,)),
+            Step(slope(a), f"({a} − Y)/({a}(1 − {a}))/M", "", dA),
+            Step(f"∂{a}/∂{z}", f"{a}(1 − {a})", "", A * (1 - A)),
         ),
     )
 
@@ -70,10 +63,10 @@ def _softmax(record: Record, z: str, a: str) -> Derivation:
     with np.errstate(divide="ignore"):
         dA = _shared(record, np.divide(-Y, A, out=np.zeros_like(A), where=Y != 0))
     return Derivation(
-        loss=Line(f"−1/M Σₘ Σₖ Y log {a}", (a, "Y")),
-        dz=Line(f"{a} ⊙ ({slope(a)} − Σₖ {a} ⊙ {slope(a)}) = ({a} − Y)/M", (a, slope(a))),
-        activation=(Step(a, f"softmax({z})", "", A, reads=(z,)),),
-        factors=(Step(slope(a), f"−Y/{a}/M", "", dA, reads=(a, "Y")),),
+        loss=f"−1/M Σₘ Σₖ Y log {a}",
+        dz=f"{a} ⊙ ({slope(a)} − Σₖ {a} ⊙ {slope(a)}) = ({a} − Y)/M",
+        activation=(Step(a, f"softmax({z})", "", A),),
+        factors=(Step(slope(a), f"−Y/{a}/M", "", dA),),
     )
 
 

@@ -1,15 +1,17 @@
 """One batch through the network and back, in float64, with every value and gradient kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.layers import Context
+from cnnbp.layers.base import Params
 from cnnbp.layers.dropout import Dropout
 from cnnbp.losses import Loss
-from cnnbp.network import INPUT, Network, Node
+from cnnbp.network import INPUT, Network
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.tape import Tape
 
@@ -50,47 +52,6 @@ class Record:
         return any(node.is_coupled for node in self.model.network.nodes)
 
 
-class _ObservedTape(Tape):
-    """Keeps everything; batch norm uses the batch's statistics, dropout is on only in training."""
-
-    def __init__(self, model: Model, x: Array, *, training: bool, seed: int) -> None:
-        params = model.params.astype(np.float64)
-        super().__init__(
-            model.network,
-            params,
-            model.state,
-            x.astype(np.float64),
-            Arena(),
-            training=training,
-            keep_everything=True,
-            stream=(seed, 0, 0),
-        )
-
-    def context(self, node: Node, *, backward: bool = False) -> Context:
-        context = super().context(node, backward=backward)
-        context.training = self.training or node.is_coupled
-        return context
-
-
-class _ImageTape(_ObservedTape):
-    """One image of a batch, with the numbers dropped that the batch dropped in it."""
-
-    def __init__(self, model: Model, batch: Tape, m: int) -> None:
-        x = np.ascontiguousarray(batch.values[INPUT][..., m : m + 1])
-        super().__init__(model, x, training=batch.training, seed=0)
-        self._masks = {index: mask[..., m : m + 1] for index, mask in dropout_masks(batch).items()}
-
-    def forward(self, nodes: Sequence[Node]) -> Array:
-        for node in nodes:
-            mask = self._masks.get(node.index)
-            if mask is None or not isinstance(node.layer, Dropout):
-                super().forward([node])
-                continue
-            self.values[node.index] = node.layer.forward_on({}, self.input(node), mask, self.context(node))
-            self.caches[node.index] = mask
-        return self.values[nodes[-1].index]
-
-
 def dropout_masks(tape: Tape) -> dict[int, Array]:
     """Return what each dropout node kept, by index; nothing where dropout is off."""
     return {
@@ -105,22 +66,46 @@ def record_batch(model: Model, x: Array, labels: Array, *, dropout: bool = False
 
     Batch norm uses the batch's own statistics and moves no running ones: the gradients are those of a training step.
     """
-    return _turn(model, _ObservedTape(model, x, training=dropout, seed=seed), labels, len(labels))
+    tape = _tape(model, model.network, x.astype(np.float64), dropout, seed)
+    for node in model.network.nodes:
+        if node.is_coupled:
+            for context in tape.contexts(node):
+                context.training = True
+    return _turned(model, tape, labels, len(labels))
 
 
 def image_gradients(record: Record) -> Iterator[Parameters]:
     """Yield each image's share of ∂L/∂θ, its 1/M included: their sum is the batch's gradient."""
     assert not record.couples_images
+    model, tape, masks = record.model, record.tape, dropout_masks(record.tape)
     for m in range(len(record.labels)):
-        tape = _ImageTape(record.model, record.tape, m)
-        yield _turn(record.model, tape, record.labels[m : m + 1], len(record.labels)).gradient
+        network, image = model.network, slice(m, m + 1)
+        for index, mask in masks.items():
+            network = network.with_layer(index, _DropsAgain(**dict(network.nodes[index].layer), mask=mask[..., image]))
+        x = np.ascontiguousarray(tape.values[INPUT][..., image])
+        alone = _tape(model, network, x, tape.training, seed=0)
+        yield _turned(model, alone, record.labels[image], len(record.labels)).gradient
 
 
-def _turn(model: Model, tape: Tape, labels: Array, batch_size: int) -> Record:
+class _DropsAgain(Dropout):
+    """Drops the numbers that were dropped before."""
+
+    mask: Any
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
+        return self.forward_on(params, x, self.mask, ctx), self.mask
+
+
+def _tape(model: Model, network: Network, x: Array, dropout: bool, seed: int) -> Tape:
+    """Return a tape in float64 that keeps everything."""
+    params, stream = model.params.astype(np.float64), (seed, 0, 0)
+    return Tape(network, params, model.state, x, Arena(), training=dropout, keep_everything=True, stream=stream)
+
+
+def _turned(model: Model, tape: Tape, labels: Array, batch_size: int) -> Record:
     """Run a tape to the loss and back."""
-    nodes = model.network.nodes
-    losses, cache = model.loss.forward(tape.forward(nodes), labels)
-    tape.gradients[nodes[-1].index] = model.loss.backward(cache, batch_size)
+    losses, cache = model.loss.forward(tape.forward(), labels)
+    tape.gradients[len(model.network.nodes) - 1] = model.loss.backward(cache, batch_size)
     gradient = tape.params.layout.zeros(np.float64)
-    tape.backward(nodes, gradient)
+    tape.backward(gradient)
     return Record(model, labels, tape, losses, gradient)

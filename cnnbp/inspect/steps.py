@@ -19,17 +19,11 @@ def forward_steps(record: Record, symbols: Symbols) -> list[Step]:
     output = derive_output(record, symbols.values[nodes[-1].index], symbols.output)
     return [
         Step(symbols.values[INPUT], "the images", "", values[INPUT]),
-        *(_value_step(record, node, symbols) for node in nodes),
+        *(Step(symbols.values[n.index], layer_formula(n, symbols).y, n.name, values[n.index]) for n in nodes),
         *output.activation,
         Step("Y", "what the output should be", "", targets(record)),
-        Step("L", output.loss.text, "", record.losses, reads=output.loss.reads),
+        Step("L", output.loss, "", record.losses),
     ]
-
-
-def _value_step(record: Record, node: Node, symbols: Symbols) -> Step:
-    line = layer_formula(node, symbols).y
-    value = record.tape.values[node.index]
-    return Step(symbols.values[node.index], line.text, node.name, value, reads=line.reads)
 
 
 def backward_steps(record: Record, symbols: Symbols, images: Sequence[Parameters] | None = None) -> list[Step]:
@@ -40,17 +34,14 @@ def backward_steps(record: Record, symbols: Symbols, images: Sequence[Parameters
     nodes, gradients = record.model.network.nodes, record.tape.gradients
     z = symbols.values[nodes[-1].index]
     output = derive_output(record, z, symbols.output)
-    dz = Step(slope(z), output.dz.text, "", gradients[nodes[-1].index], reads=output.dz.reads)
-    steps = [*output.factors, dz]
+    steps = [*output.factors, Step(slope(z), output.dz, "", gradients[nodes[-1].index])]
     for node in reversed(nodes):
         steps += _parameter_steps(record, node, symbols, images)
         value = node.index - 1  # all its readers have had their turn
         readers = record.model.network.readers[value]
-        lines = [layer_formula(reader, symbols).dx for reader in readers]
-        formula = " + ".join(line.text for line in lines)
+        formula = " + ".join(layer_formula(reader, symbols).dx for reader in readers)
         layers = ", ".join(reader.name for reader in readers)
-        reads = tuple(dict.fromkeys(symbol for line in lines for symbol in line.reads))
-        steps.append(Step(slope(symbols.values[value]), formula, layers, gradients[value], reads=reads))
+        steps.append(Step(slope(symbols.values[value]), formula, layers, gradients[value]))
     return steps
 
 
@@ -60,11 +51,10 @@ def _parameter_steps(
     return [
         ParameterStep(
             slope(symbols.parameters[node.name][name]),
-            line.text,
+            formula,
             node.name,
             record.gradient[node.name][name],
             np.stack([image[node.name][name] for image in images], axis=-1) if images else None,
-            reads=line.reads,
         )
-        for name, line in layer_formula(node, symbols).parameters.items()
+        for name, formula in layer_formula(node, symbols).parameters.items()
     ]

@@ -1,6 +1,6 @@
 """Activations: one number in, one number out. Each derivative stands under its function."""
 
-from math import pi, prod, sqrt
+from math import pi, sqrt
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -8,22 +8,6 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer
 from cnnbp.layers.operators import Operator
-
-_SMALL = 4096  # numbers: below it a call costs more than its work
-
-
-def reusable(x: Array, ctx: Context) -> Array:
-    """Return where a result of x's size may be written: over x where nobody reads it again, else fresh memory."""
-    return x if ctx.may_overwrite else ctx.empty(x.shape, x.dtype)
-
-
-def positive_part(x: Array, out: Array) -> Array:
-    """Write max(x, 0) to `out`. Against a row of zeros NumPy works on vectors; against one number it does not."""
-    if x.size < _SMALL or not x.flags.c_contiguous:
-        return np.maximum(x, 0, out=out)
-    rows = x.reshape(-1, prod(x.shape[-2:]))
-    np.maximum(rows, np.zeros(rows.shape[1], x.dtype), out=out.reshape(rows.shape))
-    return out
 
 
 def sigmoid(z: Array) -> Array:
@@ -37,20 +21,18 @@ class ReLU(PiecewiseLayer):
 
     type = "relu"
     suits = "he"
-    caches_output = True
 
     def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
         return (Operator("Relu"),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
-        y = positive_part(x, reusable(x, ctx))
-        return y, y
+        return np.maximum(x, 0), x > 0
 
     def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
-        return np.multiply(dy, cache > 0, out=reusable(dy, ctx)), {}
+        return dy * cache, {}
 
     def branches(self, params: Params, cache: Array, ctx: Context) -> Array:
-        return cache > 0
+        return cache
 
     def forward_on(self, params: Params, x: Array, branches: Array, ctx: Context) -> Array:
         return x * branches
@@ -78,9 +60,7 @@ class LeakyReLU(PiecewiseLayer):
         return cache
 
     def forward_on(self, params: Params, x: Array, branches: Array, ctx: Context) -> Array:
-        y = np.multiply(x, self.slope, out=ctx.empty(x.shape, x.dtype))
-        np.copyto(y, x, where=branches)
-        return y
+        return np.where(branches, x, self.slope * x)
 
 
 class ELU(PiecewiseLayer):
@@ -102,7 +82,7 @@ class ELU(PiecewiseLayer):
     def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
         y = cache
         slope = np.where(y > 0, 1, y + self.alpha)  # d/dx α(eˣ − 1) = αeˣ = y + α
-        return np.multiply(dy, slope, out=reusable(dy, ctx)), {}
+        return dy * slope, {}
 
     def branches(self, params: Params, cache: Array, ctx: Context) -> Array:
         return cache > 0
@@ -179,7 +159,7 @@ class Tanh(Layer):
         return (Operator("Tanh"),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
-        y = np.tanh(x, out=reusable(x, ctx))
+        y = np.tanh(x)
         return y, y
 
     def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:

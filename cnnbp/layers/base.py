@@ -68,7 +68,6 @@ class Context:
 
     arena: Arena = field(default_factory=Arena)
     training: bool = False
-    unpacked: int = 0  # a product of at most so many multiplications is done without packing its operands
     wants_dx: bool = True  # False for the first layer: nobody reads the gradient of the images
     may_overwrite: bool = False  # whether x (forward) or dy (backward) is free to be reused for the result
     state: Params = field(default_factory=dict)
@@ -190,19 +189,6 @@ class CoupledLayer(Layer):
         """Return ∂L/∂x, given the whole batch's sums."""
         raise NotImplementedError
 
-    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Any]:
-        """Return y and the cache; in training x is the whole batch."""
-        statistics = self.statistics(params, x, ctx) if ctx.training else self.running_statistics(ctx.state)
-        return self.apply(params, x, statistics, ctx)
-
     def running_statistics(self, state: Params) -> Array:
         """Return the running statistics in the form that `apply` takes."""
         raise NotImplementedError
-
-    def backward(self, params: Params, cache: Any, dy: Array, ctx: Context) -> tuple[Array | None, Gradients]:
-        """Return ∂L/∂x and ∂L/∂θ; in training dy is the whole batch's."""
-        sums, gradients = self.gradient_statistics(params, cache, dy, ctx)
-        if not ctx.training:
-            sums = np.zeros_like(sums)  # running statistics are constants: nothing flows through them
-        dx = self.apply_gradient(params, cache, dy, sums, ctx) if ctx.wants_dx else None
-        return dx, gradients

@@ -9,21 +9,13 @@ from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, CoupledLayer, Gradients, ParameterSpec, Params
 from cnnbp.layers.operators import Operator
 
-
-def _per_channel(values: Array, like: Array) -> Array:
-    """Shape (C,) so that it broadcasts over (C, …, M), in the other array's dtype."""
-    return values.astype(like.dtype).reshape(-1, *(1,) * (like.ndim - 1))
-
-
-def _sums(*factors: Array) -> Array:
-    """Return the sum of the factors' product for each channel, in float64; what is added in float32 is one row's."""
-    rows = [factor.reshape(len(factor), factor.shape[1] if factor.ndim > 2 else 1, -1) for factor in factors]
-    sums = np.einsum("chn,chn->ch" if len(rows) == 2 else "chn->ch", *rows)
-    return sums.sum(axis=1, dtype=np.result_type(sums, np.float64))
+_Cache = tuple[Array, Array, Array]  # x̂ like x; σ and n (C,)
 
 
 class BatchNorm(CoupledLayer):
-    """y = γ·x̂ + β with x̂ = (x − μ)/√(σ² + ε), μ and σ² per channel over all images and places of the batch.
+    """y = γ·x̂ + β with x̂ = (x − μ)/σ and σ² = Σ(x − μ)²/n + ε, for each channel over its n values in the batch.
+
+    dx = γ/σ·(dy − mean dy − x̂·mean(dy·x̂)), dγ = Σ dy·x̂, dβ = Σ dy, sums and means over the same values.
 
     x is (C, H, W, M) or (C, M); γ and β are (C,). Running statistics follow with `momentum`, the variance unbiased,
     and stand in for the batch's outside of training (Ioffe & Szegedy 2015, arXiv:1502.03167).
@@ -48,19 +40,48 @@ class BatchNorm(CoupledLayer):
         inputs = ("x", "gamma", "beta", "running_mean", "running_var")
         return (Operator("BatchNormalization", inputs, {"epsilon": self.eps}),)
 
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, _Cache]:
+        statistics = self.statistics(params, x, ctx) if ctx.training else self.running_statistics(ctx.state)
+        return self.apply(params, x, statistics, ctx)
+
+    def apply(self, params: Params, x: Array, statistics: Array, ctx: Context) -> tuple[Array, _Cache]:
+        n, mean, spread = statistics
+        sigma = np.sqrt(spread / n + self.eps)
+        xhat = (x - _per_channel(mean, x)) / _per_channel(sigma, x)
+        return _per_channel(params["gamma"], x) * xhat + _per_channel(params["beta"], x), (xhat, sigma, n)
+
+    def backward(self, params: Params, cache: _Cache, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        sums, gradients = self.gradient_statistics(params, cache, dy, ctx)
+        if not ctx.training:
+            sums = np.zeros_like(sums)  # running statistics are constants: nothing flows through them
+        return self.apply_gradient(params, cache, dy, sums, ctx), gradients
+
+    def apply_gradient(self, params: Params, cache: _Cache, dy: Array, sums: Array, ctx: Context) -> Array:
+        xhat, sigma, n = cache
+        mean_dy, mean_dy_xhat = (_per_channel(total / n, dy) for total in sums)  # over the whole batch
+        return _per_channel(params["gamma"] / sigma, dy) * (dy - mean_dy - xhat * mean_dy_xhat)
+
+    # The batch in pieces: what each micro-batch brings, and what all of them come to.
+
     def statistics(self, params: Params, x: Array, ctx: Context) -> Array:
-        count = x.size // len(x)
-        centre = (_sums(x) / count).astype(x.dtype)  # near the mean; what is left of it is small and added exactly
-        with ctx.arena.scratch():
-            centred = np.subtract(x, _per_channel(centre, x), out=ctx.empty(x.shape, x.dtype))
-            shift, spread = _sums(centred) / count, _sums(centred, centred)
-        return np.stack([np.full_like(shift, count), centre + shift, spread - count * shift**2])
+        """Return n, μ = Σx/n and Σ(x − μ)² of each channel: (3, C)."""
+        x = x.reshape(len(x), -1).astype(np.result_type(x, np.float64))
+        mean = x.mean(axis=1)
+        return np.stack([np.full_like(mean, x.shape[1]), mean, ((x - mean[:, None]) ** 2).sum(axis=1)])
 
     def combine(self, left: Array, right: Array) -> Array:
         """Merge two groups' statistics (Chan, Golub & LeVeque 1979)."""
         (n1, mean1, spread1), (n2, mean2, spread2) = left, right
         n, delta = n1 + n2, mean2 - mean1
         return np.stack([n, mean1 + delta * (n2 / n), spread1 + spread2 + delta**2 * (n1 * n2 / n)])
+
+    def gradient_statistics(self, params: Params, cache: _Cache, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        """Return dβ = Σdy and dγ = Σdy·x̂ of each channel, (2, C): what they are divided by n, dx needs as well."""
+        xhat, _, _ = cache
+        dbeta, dgamma = (
+            np.sum(a.reshape(len(a), -1), axis=1, dtype=np.result_type(a, np.float64)) for a in (dy, dy * xhat)
+        )
+        return np.stack([dbeta, dgamma]), {"gamma": dgamma.astype(dy.dtype), "beta": dbeta.astype(dy.dtype)}
 
     def running_statistics(self, state: Params) -> Array:
         mean, var = state["running_mean"], state["running_var"]
@@ -74,32 +95,8 @@ class BatchNorm(CoupledLayer):
             "running_var": (1 - self.momentum) * state["running_var"] + self.momentum * unbiased,
         }
 
-    def apply(
-        self, params: Params, x: Array, statistics: Array, ctx: Context
-    ) -> tuple[Array, tuple[Array, Array, Array]]:
-        n, mean, spread = statistics
-        inverse_std = 1 / np.sqrt(spread / n + self.eps)
-        xhat = ctx.empty(x.shape, np.result_type(x, *params.values()))
-        np.subtract(x, _per_channel(mean, x), out=xhat)
-        xhat *= _per_channel(inverse_std, xhat)
-        y = np.multiply(xhat, _per_channel(params["gamma"], xhat), out=ctx.empty(x.shape, xhat.dtype))
-        y += _per_channel(params["beta"], xhat)
-        return y, (xhat, inverse_std, n)
 
-    def gradient_statistics(
-        self, params: Params, cache: tuple[Array, Array, Array], dy: Array, ctx: Context
-    ) -> tuple[Array, Gradients]:
-        xhat, _, _ = cache
-        dbeta, dgamma = _sums(dy), _sums(dy, xhat)
-        return np.stack([dbeta, dgamma]), {"gamma": dgamma.astype(dy.dtype), "beta": dbeta.astype(dy.dtype)}
-
-    def apply_gradient(
-        self, params: Params, cache: tuple[Array, Array, Array], dy: Array, sums: Array, ctx: Context
-    ) -> Array:
-        xhat, inverse_std, n = cache
-        mean_dy, mean_dy_xhat = sums / n  # what the batch's mean and variance take away
-        dx = np.multiply(xhat, _per_channel(-mean_dy_xhat, dy), out=ctx.empty(dy.shape, dy.dtype))
-        dx += dy
-        dx -= _per_channel(mean_dy, dy)
-        dx *= _per_channel(params["gamma"] * inverse_std, dy)
-        return dx
+def _per_channel(values: Array, like: Array) -> Array:
+    """Shape (C,) so that it broadcasts over (C, …, M); float64 becomes float32 where the other array is."""
+    values = values.reshape(-1, *(1,) * (like.ndim - 1))
+    return values.astype(np.float32) if like.dtype == np.float32 else values

@@ -1,33 +1,25 @@
 """Convolution over feature maps (cross-correlation, as everyone's `conv2d` is)."""
 
-from functools import cache
-from typing import NamedTuple, Self
+from typing import Self
 
-import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params, Window
 from cnnbp.layers.initialisers import Initialiser
-from cnnbp.layers.kernels.choice import Kernel, kernel_for
-from cnnbp.layers.kernels.products import channel_sums
 from cnnbp.layers.operators import Operator
-from cnnbp.layers.windows import Pad, Size, output_size, window_over
-
-
-class _Work(NamedTuple):
-    """What a convolution has to do for one shape of x."""
-
-    window: Window
-    output_shape: Shape  # (F, OH, OW, M)
-    kernel: Kernel
+from cnnbp.layers.windows import Pad, Size, col2im, im2col, output_size, window_over
 
 
 class Conv2d(Layer):
     """Z = W ⋆ x + b: (C, H, W, M) → (filters, OH, OW, M), with OH = ⌊(H + pad − dilation·(k−1) − 1)/stride⌋ + 1.
 
-    W is (filters, C/groups, kH, kW), b (filters,). With the windows of x as columns, forward is one matrix product.
+    W is (filters, C/groups, kH, kW), b (filters,). With every window of x as a column (im2col) it is one product:
+
+        Z = W·cols + b        dW = dZ·colsᵀ        dx = col2im(Wᵀ·dZ)        db = Σ dZ
+
+    With groups there is one such product for each: its filters see its channels alone.
     """
 
     type = "conv2d"
@@ -79,32 +71,28 @@ class Conv2d(Layer):
         return (Operator("Conv", inputs, {**self.window(input_shape).onnx_attributes(), "group": self.groups}),)
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
-        W, work = params["W"], self._work(x.shape)
-        y = ctx.empty(work.output_shape, np.result_type(W, x))
-        work.kernel.correlate(W, x, work.window, y, ctx)
+        W, cols = self._matrices(params["W"], x)
+        Z = W @ cols  # (G, F/G, OH·OW·M)
         if self.bias:
-            y += params["b"][:, None, None, None]
-        return y, x
+            Z += params["b"].reshape(self.groups, -1, 1)
+        return Z.reshape(*self.output_shape(x.shape[:-1]), x.shape[-1]), x
 
-    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array | None, Gradients]:
-        x, work = cache, self._work(cache.shape)
-        dx = ctx.empty(x.shape, dy.dtype) if ctx.wants_dx else None
-        gradients = {"W": work.kernel.gradients(params["W"], x, dy, work.window, dx, ctx)}
+    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        x = cache
+        W, cols = self._matrices(params["W"], x)
+        dZ = dy.reshape(self.groups, -1, cols.shape[2])
+        dW = dZ @ cols.swapaxes(1, 2)  # Σ over all places and images
+        dcols = W.swapaxes(1, 2) @ dZ
+        dx = col2im(dcols.reshape(len(x), -1, *dy.shape[1:]), self.window(x.shape), x.shape[:-1])
+        gradients = {"W": dW.reshape(params["W"].shape)}
         if self.bias:
-            gradients["b"] = channel_sums(dy)
+            gradients["b"] = dZ.sum(axis=2).reshape(-1)
         return dx, gradients
 
-    def _work(self, x_shape: Shape) -> _Work:
-        return _work(self.kernel, self.stride, self.pad, self.dilation, self.groups, self.filters, x_shape)
-
-
-@cache
-def _work(kernel: Size, stride: Size, pad: Pad, dilation: Size, groups: int, filters: int, x_shape: Shape) -> _Work:
-    """Work it out once, as every step asks for it."""
-    _, H, W, M = x_shape
-    window = window_over((H, W), kernel, stride, pad, dilation)
-    output_shape = (filters, *window.positions((H, W)), M)
-    return _Work(window, output_shape, kernel_for(window, groups, output_shape))
+    def _matrices(self, W: Array, x: Array) -> tuple[Array, Array]:
+        """Return W as (G, F/G, K) and the windows of x as columns, (G, K, OH·OW·M), with K = C/G·kH·kW."""
+        G, F = self.groups, self.filters
+        return W.reshape(G, F // G, -1), im2col(x, self.window(x.shape)).reshape(G, W[0].size, -1)
 
 
 def require_feature_map(layer: Layer, input_shape: Shape) -> None:

@@ -1,18 +1,19 @@
 """The fully connected layer."""
 
-import numpy as np
 from pydantic import Field, PositiveInt
 
 from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params
 from cnnbp.layers.initialisers import Initialiser
-from cnnbp.layers.kernels.products import multiply, multiply_transposed
 from cnnbp.layers.operators import Operator
 
 
 class Dense(Layer):
-    """Z = W·x + b: (features, M) → (units, M). W is (units, features), b (units,)."""
+    """Z = W·x + b: (features, M) → (units, M). W is (units, features), b (units,).
+
+    dW = dZ·xᵀ, db = Σ dZ, dx = Wᵀ·dZ.
+    """
 
     type = "dense"
     symbol = "Z"
@@ -45,22 +46,14 @@ class Dense(Layer):
         return (Operator("Gemm", inputs, {"transB": 1}),)  # x·Wᵀ + b, a row for each image
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
-        W = params["W"]
-        y = ctx.empty((self.units, x.shape[-1]), np.result_type(W, x))
-        multiply(W, x, y, ctx)
+        Z = params["W"] @ x
         if self.bias:
-            y += params["b"][:, None]
-        return y, x
+            Z += params["b"][:, None]
+        return Z, x
 
-    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array | None, Gradients]:
-        x, W = cache, params["W"]
-        dW = ctx.accumulator("W", W)  # (units, features): Σ over the M images
-        multiply_transposed(dy, x, dW, ctx)
-        gradients = {"W": dW}
+    def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        x, dZ = cache, dy
+        gradients = {"W": dZ @ x.T}  # (units, features): Σ over the M images
         if self.bias:
-            gradients["b"] = np.add.reduce(dy, axis=1)
-        if not ctx.wants_dx:
-            return None, gradients
-        dx = ctx.empty(x.shape, dy.dtype)  # (features, M)
-        multiply(W.T, dy, dx, ctx)
-        return dx, gradients
+            gradients["b"] = dZ.sum(axis=1)
+        return params["W"].T @ dZ, gradients

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cnnbp.arrays import Array, Shape, format_shape
@@ -34,12 +33,10 @@ class Add(Layer):
 
     def forward(self, params: Params, x: tuple[Array, Array], ctx: Context) -> tuple[Array, None]:
         left, right = x
-        return np.add(left, right, out=ctx.empty(left.shape, np.result_type(left, right))), None
+        return left + right, None
 
     def backward(self, params: Params, cache: None, dy: Array, ctx: Context) -> tuple[tuple[Array, Array], Gradients]:
-        right = ctx.empty(dy.shape, dy.dtype)  # a copy: each reader may overwrite its own
-        np.copyto(right, dy)
-        return (dy, right), {}
+        return (dy, dy.copy()), {}  # each reader may write over its own
 
 
 def _spellings() -> Mapping[str, type[BaseModel]]:

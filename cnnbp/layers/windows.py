@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
-from cnnbp.layers.base import Context, Layer, Window
+from cnnbp.layers.base import Layer, Window
 
 
 def _both_ways(value: Any) -> Any:
@@ -41,8 +41,6 @@ Pad = (
     ]
 )
 
-_SMALL = 1 << 14  # numbers: so many are filled in less time than the four sides of fewer
-
 
 @cache
 def window_over(
@@ -54,18 +52,6 @@ def window_over(
 ) -> Window:
     """Return the window of a layer over an input of the given size; worked out once, as every step asks for it."""
     return Window(kernel, stride, resolve_padding(pad, size, kernel, stride, dilation), dilation)
-
-
-def has_opposite(window: Window) -> bool:
-    """Return whether a window moves by one place, over padding that is smaller than itself."""
-    within = all(max(pad) < k for pad, k in zip(window.pad, window.kernel, strict=True))
-    return within and window.stride == window.dilation == (1, 1)
-
-
-def opposite(window: Window) -> Window:
-    """Return the window over dy that sees every place of y in which a place of x took part, where there is one."""
-    (kh, kw), ((top, bottom), (left, right)) = window.kernel, window.pad
-    return Window(window.kernel, (1, 1), ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)))
 
 
 def resolve_padding(
@@ -112,18 +98,11 @@ def _dilated(window: Window) -> str:
     return "" if window.dilation == (1, 1) else f" dilation {_brief(window.dilation)}"
 
 
-def padded(x: Array, window: Window, ctx: Context, fill: float = 0.0) -> Array:
-    """Return x (C, H, W, M) with the window's padding around it; x itself where there is none."""
+def padded(x: Array, window: Window, fill: float = 0.0) -> Array:
+    """Return x (C, H, W, M) with the window's padding around it."""
     (top, bottom), (left, right) = window.pad
-    if top + bottom + left + right == 0:
-        return x
     C, H, W, M = x.shape
-    xp = ctx.empty((C, top + H + bottom, left + W + right, M), x.dtype)
-    if xp.size <= _SMALL:
-        xp.fill(fill)
-    else:
-        xp[:, :top] = xp[:, top + H :] = fill
-        xp[:, :, :left] = xp[:, :, left + W :] = fill
+    xp = np.full((C, top + H + bottom, left + W + right, M), fill, x.dtype)
     xp[:, top : top + H, left : left + W] = x
     return xp
 
@@ -143,22 +122,17 @@ def places(xp: Array, window: Window, out: tuple[int, int]) -> Iterator[tuple[in
             yield i, j, xp[:, rows, j * dw : j * dw + sw * (out[1] - 1) + 1 : sw]
 
 
-def im2col(x: Array, window: Window, out: tuple[int, int], ctx: Context) -> Array:
-    """Copy every window of x (C, H, W, M) into a column: (C, kH, kW, OH, OW, M)."""
-    xp = np.ascontiguousarray(padded(x, window, ctx))
-    C, H, W, M = xp.strides
-    (sh, sw), (dh, dw) = window.stride, window.dilation
-    shape, strides = (x.shape[0], *window.kernel, *out, x.shape[-1]), (C, dh * H, dw * W, sh * H, sw * W, M)
-    cols = ctx.empty(shape, x.dtype)
-    np.copyto(cols, np.ndarray(shape, x.dtype, xp, 0, strides))
-    return cols
+def im2col(x: Array, window: Window, fill: float = 0.0) -> Array:
+    """Copy every window of x (C, H, W, M) into a column: (C, kH·kW, OH, OW, M); padding counts as `fill`."""
+    views = places(padded(x, window, fill), window, window.positions(x.shape[1:3]))
+    return np.stack([view for _, _, view in views], axis=1)
 
 
-def col2im(cols: Array, window: Window, input_shape: Shape, ctx: Context) -> Array:
+def col2im(cols: Array, window: Window, input_shape: Shape) -> Array:
     """Add every column back to where im2col took it from: (C, H, W, M). The adjoint of im2col."""
     C, H, W = input_shape
     (top, bottom), (left, right) = window.pad
-    xp = ctx.zeros((C, top + H + bottom, left + W + right, cols.shape[-1]), cols.dtype)
-    for i, j, view in places(xp, window, (cols.shape[3], cols.shape[4])):
-        view += cols[:, i, j]
+    xp = np.zeros((C, top + H + bottom, left + W + right, cols.shape[-1]), cols.dtype)
+    for place, (_, _, view) in enumerate(places(xp, window, cols.shape[2:4])):
+        view += cols[:, place]
     return unpadded(xp, window)

@@ -7,7 +7,7 @@ from math import erf
 import numpy as np
 from pydantic_core import PydanticUndefined
 
-from cnnbp.arrays import Array
+from cnnbp.arrays import Array, Shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers import LAYERS, Add, Layer
 from cnnbp.layers.activations import GELU
@@ -158,8 +158,12 @@ def _with_a_default(step: LayerStep) -> Iterator[Mistake]:
         if name == "name" or other is PydanticUndefined or other == value:
             continue
         twin = layer.model_copy(update={name: other})
-        if _fits(twin, step) and twin.parameters(step.node.input_shapes[0]).keys() == step.params.keys():
+        if _fits(twin, step) and _shapes_of(twin, step) == {key: theta.shape for key, theta in step.params.items()}:
             yield f"as if {name} were {other}", twin.forward(step.params, step.x, step.context)[0]
+
+
+def _shapes_of(layer: Layer, step: LayerStep) -> dict[str, Shape]:
+    return {name: spec.shape for name, spec in layer.parameters(step.node.input_shapes[0]).items()}
 
 
 def _of_another_type(step: LayerStep) -> Iterator[Mistake]:

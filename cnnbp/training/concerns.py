@@ -109,7 +109,7 @@ def _alive(job: Job, state: TrainingState, images: MicroBatch) -> Iterator[Array
     tape = Tape(
         network, state.parameters, state.running_statistics, images.x, Arena(), training=False, keep_everything=True
     )
-    tape.forward(network.nodes)
+    tape.forward()
     for node in network.nodes:
         if isinstance(node.layer, ReLU):
             y = tape.values[node.index]

@@ -1,22 +1,28 @@
-"""Finding where the first NaN or infinity came from, by running the bad batch once more with everything kept."""
+"""Finding where the first NaN or infinity came from, by running the bad batch once more and looking on."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.data.batches import Batch
+from cnnbp.engine import MicroBatch
 from cnnbp.errors import Diverged
+from cnnbp.fast import Operation, Planner, as_written
+from cnnbp.network import Network, Node
+from cnnbp.tape import Tape
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
-from cnnbp.training.rerun import Rerun
 from cnnbp.training.state import TrainingState
 
 Direction = Literal["forward", "backward", "update"]
 
 _FILES_SHOWN = 5
+_PLANNERS = (as_written, None)  # layer by layer; or else as training does it, which may overflow earlier
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def diagnose(
 ) -> TrainingDiverged:
     """Say which tensor went bad first; `state` is that before the step, unless its parameters went bad last."""
     with np.errstate(all="ignore"):
-        found = next(_bad_tensors(job, state, batch), None)
+        found = _first_of(_bad_tensors(job, state, batch.whole(), planner) for planner in _PLANNERS)
     files = tuple(job.datasets.train.images.names[index] for index in batch.indices)
     return TrainingDiverged(Divergence(state.epoch + 1, state.step + 1, loss, gradient_norm, lr, found, files))
 
@@ -67,39 +73,78 @@ def diagnose(
 def diagnose_validation(job: Job, state: TrainingState, validation: Measurement) -> TrainingDiverged:
     """Say which tensor of a validation with a bad loss went bad first."""
     places = np.flatnonzero(~np.isfinite(validation.losses))
-    few = validation.subset.take(places[: job.batch_size])
+    few = next(job.inference_batches(validation.subset.take(places[: job.batch_size]))).whole()
     with np.errstate(all="ignore"):
-        rerun = Rerun(job, state, next(job.inference_batches(few)).whole(), training=False)
-        found = next(_bad_values(rerun), None)
+        found = _first_of(_bad_outputs(job, state, few, planner) for planner in _PLANNERS)
     files = tuple(validation.subset.take(places).names)
     return TrainingDiverged(Divergence(state.epoch + 1, state.step, validation.loss, None, None, found, files))
 
 
-def _bad_tensors(job: Job, state: TrainingState, batch: Batch) -> Iterator[BadTensor]:
+def _first_of(tries: Iterable[Iterator[BadTensor]]) -> BadTensor | None:
+    return next(chain.from_iterable(tries), None)
+
+
+def _bad_tensors(
+    job: Job, state: TrainingState, batch: Sequence[MicroBatch], planner: Planner | None
+) -> Iterator[BadTensor]:
     """Yield the bad tensors in the order in which they were made; bad parameters are the end of a good step."""
-    for layer, tensors in state.parameters.tensors.items():
-        for name, array in tensors.items():
-            yield from _bad("update", layer, name, [array])
-    rerun = Rerun(job, state, batch.whole())
-    yield from _bad_values(rerun)
+    for name, array in state.parameters.items():
+        layer, tensor = name.split(".")
+        yield from _bad("update", layer, tensor, array)
+    seen = _Seen()
+    result = job.engine.observe(seen, state.parameters, state.running_statistics, batch, state.step, planner)
+    yield from seen.outputs(job.config.network)
+    yield from _bad("forward", "loss", "loss", result.losses)
     for node in reversed(job.config.network.nodes):
-        yield from _bad("backward", node.name, "∂L/∂output", rerun.slopes(node))
-        for name, slope in rerun.backward(node).items():
-            yield from _bad("backward", node.name, f"∂L/∂{name}", [slope])
-    for layer, tensors in rerun.gradient().tensors.items():  # finite, but too long to be measured
-        for name, slope in tensors.items():
-            yield from _bad("backward", layer, f"(∂L/∂{name})²", [slope**2])
+        yield from seen.slope(node)
+        for name, slope in result.gradient[node.name].items():
+            yield from _bad("backward", node.name, f"∂L/∂{name}", slope)
+    for name, slope in result.gradient.items():  # finite, but too long to be measured
+        layer, tensor = name.split(".")
+        yield from _bad("backward", layer, f"(∂L/∂{tensor})²", slope**2)
 
 
-def _bad_values(rerun: Rerun) -> Iterator[BadTensor]:
-    for node in rerun.job.config.network.nodes:
-        yield from _bad("forward", node.name, "output", rerun.forward(node))
-    yield from _bad("forward", "loss", "loss", rerun.turn())
+def _bad_outputs(
+    job: Job, state: TrainingState, batch: Sequence[MicroBatch], planner: Planner | None
+) -> Iterator[BadTensor]:
+    seen = _Seen()
+    result = job.engine.observe_inference(seen, state.parameters, state.running_statistics, batch, planner)
+    yield from seen.outputs(job.config.network)
+    yield from _bad("forward", "loss", "loss", result.losses)
 
 
-def _bad(direction: Direction, layer: str, tensor: str, parts: Sequence[Array]) -> Iterator[BadTensor]:
-    size = sum(part.size for part in parts)
-    bad = size - sum(int(np.isfinite(part).sum()) for part in parts)
+class _Seen:
+    """Counts the numbers of each output, and of each ∂L/∂output, over the micro-batches: how many are bad, and all."""
+
+    def __init__(self) -> None:
+        self._forward, self._backward = (defaultdict[int, Array](lambda: np.zeros(2, int)) for _ in range(2))
+
+    def forward(self, tape: Tape, operation: Operation) -> None:
+        self._forward[operation.output] += _count(tape.values[operation.output])
+
+    def backward(self, tape: Tape, operation: Operation) -> None:
+        self._backward[operation.output] += _count(tape.gradients[operation.output])
+
+    def outputs(self, network: Network) -> Iterator[BadTensor]:
+        """Yield the bad outputs, in the order of the nodes."""
+        for node in network.nodes:
+            yield from _if_bad("forward", node.name, "output", self._forward[node.index])
+
+    def slope(self, node: Node) -> Iterator[BadTensor]:
+        """Yield a node's ∂L/∂output, if it is bad."""
+        yield from _if_bad("backward", node.name, "∂L/∂output", self._backward[node.index])
+
+
+def _count(array: Array) -> Array:
+    return np.array([array.size - np.count_nonzero(np.isfinite(array)), array.size])
+
+
+def _bad(direction: Direction, layer: str, tensor: str, array: Array) -> Iterator[BadTensor]:
+    yield from _if_bad(direction, layer, tensor, _count(array))
+
+
+def _if_bad(direction: Direction, layer: str, tensor: str, counts: Array) -> Iterator[BadTensor]:
+    bad, size = counts.tolist()
     if bad:
         yield BadTensor(direction, layer, tensor, bad, size)
 

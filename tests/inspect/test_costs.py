@@ -78,11 +78,11 @@ def test_a_receptive_field_is_as_large_as_what_backward_reaches(layers):
     params = network.initial_parameters(0, np.float64)
     params.vector[:] = 1
     tape = Tape(network, params, {}, np.ones((1, 31, 29, 1)), Arena(), keep_everything=True)
-    y = tape.forward(network.nodes)
+    y = tape.forward()
     dy = np.zeros_like(y)
     dy[tuple(n // 2 for n in y.shape)] = 1  # a number in the middle, which no border cuts short
     tape.gradients[len(network.nodes) - 1] = dy
-    tape.backward(network.nodes, params.copy())
+    tape.backward(params.copy())
     reached = np.nonzero(tape.gradients[INPUT][0, :, :, 0])
     assert receptive_fields(network)[network.nodes[-1].index] == tuple(np.ptp(i) + 1 for i in reached)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from cnnbp.training.rerun import Rerun
+
 from tests.training.jobs import config, images, working
 
 LAYERS = (

@@ -1,7 +1,6 @@
 """Mistakes in where a pool sends its gradient, and how much of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import inf, prod
 from typing import Any
 
@@ -30,7 +29,7 @@ def _add(view: Array, values: Array) -> None:
 def _spread(step: Step, share: Share, put: Callable[[Array, Array], None] = _add) -> Array:
     """Give each place of each window its share of the window's gradient."""
     window, out = _window_of(step.layer, step.x.shape[:-1]), (step.y.shape[1], step.y.shape[2])
-    xp = padded(step.x, window, replace(step.ctx), fill=-inf)
+    xp = padded(step.x, window, fill=-inf)
     dxp = np.zeros(xp.shape, step.dy.dtype)
     for number, ((_, _, view), (_, _, dview)) in enumerate(
         zip(places(xp, window, out), places(dxp, window, out), strict=True)
@@ -55,7 +54,7 @@ def _argmax(step: Step) -> Array:
 def _last_argmax(step: Step) -> Array:
     window, out = _window_of(step.layer, step.x.shape[:-1]), (step.y.shape[1], step.y.shape[2])
     last = np.zeros(step.y.shape, np.intp)
-    for number, (_, _, view) in enumerate(places(padded(step.x, window, step.ctx, fill=-inf), window, out)):
+    for number, (_, _, view) in enumerate(places(padded(step.x, window, fill=-inf), window, out)):
         np.copyto(last, number, where=view == step.y)
     return last
 
