@@ -7,7 +7,7 @@ SOURCES := cnnbp tests datasets docs
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint format coverage dist docs gallery pictures torch bench parity soak fuzz
-.PHONY: gradcheck-soak gradcheck-against-torch data-bench data-memory scaling two-hosts
+.PHONY: browser-test gradcheck-soak gradcheck-against-torch data-bench data-memory scaling two-hosts
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-25s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,11 @@ run: $(INSTALLED)  ## train on the digits that come with the project
 
 test: $(INSTALLED)  ## every test, in parallel
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
+
+browser-test: $(INSTALLED)  ## cnnbp page in Chromium, headless; on Debian root gets it installed
+	@.ci/chromium
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[browser]'
+	$(BIN)/python -m pytest -q tests/page/test_browser.py
 
 # One release of PyTorch, named: the conventions of the next one may differ, and the figures with them.
 torch: $(INSTALLED)

@@ -57,10 +57,10 @@ def measured(images, labels, parameters, k, h=1e-5):
 
 
 if len(sys.argv) > 1:
-    batch = np.load(sys.argv[1])
-    images, labels = np.moveaxis(batch["X"][0], -1, 0), batch["y"]  # M×6×6, M
     names = ("param/conv1.W", "param/conv1.b", "param/dense1.W", "param/dense1.b")
-    parameters = [batch[name].reshape(shape) for name, shape in zip(names, [(3, 3), (), (4,), ()], strict=True)]
+    with np.load(sys.argv[1]) as batch:
+        images, labels = np.moveaxis(batch["X"][0], -1, 0), batch["y"]  # M×6×6, M
+        parameters = [batch[name].reshape(shape) for name, shape in zip(names, [(3, 3), (), (4,), ()], strict=True)]
 else:
     rng, labels = np.random.default_rng(1), np.array([0, 0, 1, 1])
     images = 0.2 * rng.random((4, 6, 6))  # a grey ground, on which a bar is white

@@ -13,7 +13,7 @@ from cnnbp.evaluate.scores import measure_images
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.evaluate import draw_evaluation, evaluation_document
-from cnnbp.report.notes import draw_notes, draw_skipped_images
+from cnnbp.report.notes import draw_folder, draw_notes, draw_skipped_images
 from cnnbp.report.progress import progress_bar
 from cnnbp.report.trained import draw_trained
 from cnnbp.training.datasets import skipped_files
@@ -42,8 +42,8 @@ def evaluate(
     images = measurement.subset.images
     notes = notes_console(quiet=common.quiet)
     draw_skipped_images(images.bad, notes)
-    folder, skipped = chosen.folder, skipped_files(chosen.folder, [images])
-    draw_notes(skipped, images.notes, notes, followed=folder.followed, dead_links=folder.dead_links)
+    draw_folder(chosen.folder, notes)
+    draw_notes(skipped_files(chosen.folder, [images]), images.notes, notes)
     result = evaluated(measurement, trained.checkpoint.classes, worst)
     listed = trained.run.image_names() if trained.run else ()
     if common.json:

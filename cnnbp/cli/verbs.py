@@ -84,6 +84,15 @@ VERBS: Mapping[str, Verb] = {
         "Follow the chain rule through one batch: every value and gradient, image by image.",
         ("cnnbp grads configs/lecture.yaml", "cnnbp grads runs/digits --save batch.npz"),
     ),
+    "page": Verb(
+        _LOOK,
+        "Write one batch's chain rule as a page to click through: one HTML file.",
+        (
+            "cnnbp page configs/lecture.yaml -o lecture.html",
+            "cnnbp page configs/lecture.yaml --quiz",
+            "cnnbp page configs/lecture.yaml --break random --hide --seed 7",
+        ),
+    ),
     "bench": Verb(
         _LOOK,
         "Time a training step and its layers, next to this machine's rate in large matrix products.",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Digests = NDArray[np.uint64]
+Pairs = tuple[tuple[str, str], ...]  # of names
 
 
 class Digested(Protocol):
@@ -48,7 +49,7 @@ def digest(pixels: NDArray[Any]) -> int:
     return int.from_bytes(content.digest(), "little")
 
 
-def find_duplicates(train: Digested, other: Digested) -> tuple[tuple[str, str], ...]:
+def find_duplicates(train: Digested, other: Digested) -> Pairs:
     """Return (name in train, name in other) for each image of `other` with the decoded pixels of one in `train`."""
     names, digests = train.names, train.digests  # once: they may be made anew each time
     other_names, other_digests = other.names, other.digests
@@ -56,6 +57,18 @@ def find_duplicates(train: Digested, other: Digested) -> tuple[tuple[str, str], 
     first = {int(digests[index]): names[index] for index in left[::-1]}
     twice = np.flatnonzero(shared(other_digests, digests[left]))
     return tuple((first[int(other_digests[index])], other_names[index]) for index in twice)
+
+
+def find_copies(images: Digested, labels: NDArray[np.intp]) -> tuple[Pairs, Pairs]:
+    """Return the pairs (first, other) of images with the same pixels: those of one class, and those of two."""
+    names, (_, firsts, group) = images.names, np.unique(images.digests, return_index=True, return_inverse=True)
+    first = firsts[group]  # (N,)
+    copies = np.flatnonzero(first != np.arange(len(names)))
+    of_two = labels[copies] != labels[first[copies]]
+    within, across = (
+        tuple((names[first[index]], names[index]) for index in copies[chosen]) for chosen in (~of_two, of_two)
+    )
+    return within, across
 
 
 def shared(digests: Digests, others: Digests) -> NDArray[np.bool_]:

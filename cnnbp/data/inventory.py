@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnbp.data.convert import in_mode
 from cnnbp.data.decode import decoded_image
-from cnnbp.data.duplicates import Digests, digest, find_duplicates
+from cnnbp.data.duplicates import Digests, Pairs, digest, find_copies, find_duplicates
 from cnnbp.data.folder import ImageFolder, Split, describe_empty, scan_folder
 from cnnbp.data.opening import MAX_PIXELS, UnreadableImage, muted_pillow, opened_image
 from cnnbp.data.parallel import in_chunks
@@ -46,8 +47,9 @@ class SizeCount:
 class Inventory:
     """An image folder in counts: the images that can be read, by split and class, and what else there is.
 
-    `sizes`, `modes` and `formats` begin with the most frequent. `duplicates` are pairs of images in two splits.
-    `problems` says, one by one, why training would refuse the folder.
+    `sizes`, `modes` and `formats` begin with the most frequent. Of images with the same pixels, `duplicates` are pairs
+    in two splits, `twins` in two classes of one split, `copies` in one class. `problems` says, one by one, why training
+    would refuse the folder.
     """
 
     root: Path
@@ -60,8 +62,11 @@ class Inventory:
     skipped: Mapping[str, int]
     followed: Mapping[str, int]
     dead_links: tuple[str, ...]
+    remarks: tuple[str, ...]
     bad: tuple[BadImage, ...]
-    duplicates: tuple[tuple[str, str], ...]
+    duplicates: Pairs
+    twins: Pairs
+    copies: Pairs
     problems: tuple[str, ...]
 
 
@@ -149,12 +154,17 @@ class _Look:
         return np.delete(self.all_digests, list(self.reasons))
 
     @property
+    def labels(self) -> NDArray[np.intp]:
+        """The class of each image."""
+        return np.delete(self.split.labels, list(self.reasons))
+
+    @property
     def bad(self) -> Iterator[BadImage]:
         return (BadImage(self.split.names[index], self.reasons[index]) for index in sorted(self.reasons))
 
     def images_of(self, classes: Sequence[str]) -> dict[str, int]:
         """Return how many images of each class can be read."""
-        counts = np.bincount(np.delete(self.split.labels, list(self.reasons)), minlength=len(classes))
+        counts = np.bincount(self.labels, minlength=len(classes))
         return dict(zip(classes, counts.tolist(), strict=True))
 
 
@@ -173,6 +183,7 @@ def _inventory(folder: ImageFolder, looks: Mapping[str, _Look], *, skip_bad: boo
     sizes = Counter(portrait.size for portrait in portraits)
     bad = tuple(image for look in looks.values() for image in look.bad)
     empty = () if allow_empty else folder.empty
+    within, across = zip(*(find_copies(look, look.labels) for look in looks.values()), strict=True)
     return Inventory(
         root=folder.root,
         classes=folder.classes,
@@ -184,8 +195,11 @@ def _inventory(folder: ImageFolder, looks: Mapping[str, _Look], *, skip_bad: boo
         skipped=folder.skipped,
         followed=folder.followed,
         dead_links=folder.dead_links,
+        remarks=folder.remarks,
         bad=bad,
         duplicates=tuple(pair for two in combinations(looks.values(), 2) for pair in find_duplicates(*two)),
+        twins=tuple(chain.from_iterable(across)),
+        copies=tuple(chain.from_iterable(within)),
         problems=tuple(_problems(folder, len(portraits), 0 if skip_bad else len(bad), empty)),
     )
 

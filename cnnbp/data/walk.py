@@ -7,19 +7,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cnnbp.errors import DataError
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"})
 
-HIDDEN = "hidden or system files"
+HIDDEN = "hidden or system files and folders"
 BROKEN_LINK = "links that lead nowhere"
 OTHER_TYPE = "files of other types"
 LINK_OUT = "links that lead out of the folder"
 
 _NOWHERE = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG})  # what following a link may end with
-_SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+# Of desktops, network disks and recycle bins, in any letter case.
+_SYSTEM_NAMES = frozenset(
+    """
+    __macosx  thumbs.db  ehthumbs.db  desktop.ini  icon\r  network trash folder  temporary items
+    @eadir  @tmp  @recycle  @recently-snapshot  @sharebin  #recycle  #snapshot
+    lost+found  $recycle.bin  recycler  recycled  system volume information
+    """.replace("\n", "  ").split("  ")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def entries(folder: Path, skipped: Counter[str]) -> Iterator[Entry]:
     try:
         with os.scandir(folder) as found:
             for entry in found:
-                if entry.name.startswith(".") or entry.name in _SYSTEM_NAMES:
+                if entry.name.startswith(".") or entry.name.lower() in _SYSTEM_NAMES:
                     count(skipped, HIDDEN)
                 else:
                     yield _looked_at(folder, entry)
@@ -86,13 +93,14 @@ class Walk:
     """A walk through class folders below `root` that follows links, but not in circles.
 
     `skipped` counts what was passed over, `followed` the links that led out of `root`; `dead_links` names those that
-    led nowhere, from `root`.
+    led nowhere, from `root`; `nested` counts the images of each folder inside a class folder.
     """
 
     def __init__(self, root: Path) -> None:
         self.skipped: Counter[str] = Counter()
         self.followed: Counter[str] = Counter()
         self.dead_links: list[str] = []
+        self.nested: Counter[str] = Counter()
         self.root = root
 
     @cached_property
@@ -104,19 +112,23 @@ class Walk:
 
         Raises DataError for a folder that contains itself and for one that cannot be read.
         """
-        pending: list[tuple[str, tuple[str, ...]]] = [(top, ())]  # folders, each with the real paths above it
+        above = tuple(os.path.realpath(self.root / folder) for folder in PurePosixPath(top).parents) if top else ()
+        pending = [(top, above, top)]  # folders, each with the real paths above it and the last link on the way to it
         while pending:
-            name, above = pending.pop()
+            name, above, link = pending.pop()
             folder = self.root / name
             real = os.path.realpath(folder)
             if real in above:
-                raise DataError(f"the link {str(folder)!r} leads back to {real!r}, which contains it; remove the link")
+                raise DataError(
+                    f"the link {str(self.root / link)!r} leads back to {real!r}, which contains it; remove the link"
+                )
             for entry in entries(folder, self.skipped):
                 self._note_link(entry)
                 inner = f"{name}/{entry.name}" if name else entry.name
                 if entry.is_folder:
-                    pending.append((inner, (*above, real)))
+                    pending.append((inner, (*above, real), inner if entry.is_link else link))
                 elif entry.is_image:
+                    self.nested[name] += name != top
                     yield inner
                 else:
                     self.pass_over(entry)

@@ -55,13 +55,23 @@ def is_small(network: Network) -> bool:
 
 
 def inspect_batch(
-    model: Model, batch: Images, optimizer: Optimizer, *, dropout: bool = False, seed: int = 0
+    model: Model,
+    batch: Images,
+    optimizer: Optimizer,
+    *,
+    dropout: bool = False,
+    seed: int = 0,
+    most_shares: int = 0,
 ) -> Inspection:
-    """Run one batch forward, backward, image by image, and through one update; all in float64."""
+    """Run one batch forward, backward, image by image, and through one update; all in float64.
+
+    The images' shares of the parameters' gradients are kept for a small network, and up to `most_shares` numbers.
+    """
     record = record_batch(model, batch.x, batch.labels, dropout=dropout, seed=seed)
     symbols = derive_symbols(model.network)
     shares = None if record.couples_images else image_gradients(record)
-    kept = list(shares) if shares and is_small(model.network) else None
+    few = is_small(model.network) or len(batch.labels) * model.network.layout.size <= most_shares
+    kept = list(shares) if shares and few else None
     norms = image_norms(kept or shares) if shares else None
     forward, backward = forward_steps(record, symbols), backward_steps(record, symbols, kept)
     return Inspection(

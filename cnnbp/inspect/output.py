@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnbp.arrays import Array
+from cnnbp.inspect.formulas import Line
 from cnnbp.inspect.record import Record
 from cnnbp.inspect.step import Step
 from cnnbp.inspect.symbols import slope
@@ -19,8 +20,8 @@ from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 class Derivation:
     """How a loss is reached from the logits, and ∂L/∂Z from the loss; a loss on the logits themselves has no A."""
 
-    loss: str
-    dz: str
+    loss: Line
+    dz: Line
     activation: tuple[Step, ...] = ()
     factors: tuple[Step, ...] = ()  # of ∂L/∂Z, as they are multiplied
 
@@ -33,9 +34,15 @@ def derive_output(record: Record, z: str, a: str) -> Derivation:
         case CrossEntropy():
             return _softmax(record, z, a)
         case MeanSquaredError():
-            return Derivation(f"1/(M·K) Σₘ Σₖ ({z} − Y)²", f"2({z} − Y)/(M·K)")
+            return Derivation(
+                Line(f"1/(M·K) Σₘ Σₖ ({z} − Y)²", (z, "Y")),
+                Line(f"2({z} − Y)/(M·K)", (z, "Y")),
+            )
         case other:
-            return Derivation(f"{other.type}({z}, Y)", f"{other.type}′({z}, Y)")
+            return Derivation(
+                Line(f"{other.type}({z}, Y)", (z, "Y")),
+                Line(f"{other.type}′({z}, Y)", (z, "Y")),
+            )
 
 
 def targets(record: Record) -> Array:
@@ -48,12 +55,12 @@ def _sigmoid(record: Record, z: str, a: str) -> Derivation:
     with np.errstate(divide="ignore", invalid="ignore"):
         dA = _shared(record, (A - Y) / (A * (1 - A)))
     return Derivation(
-        loss=f"−1/M Σₘ [Y log {a} + (1 − Y) log(1 − {a})]",
-        dz=f"{slope(a)} ⊙ ∂{a}/∂{z} = ({a} − Y)/M",
-        activation=(Step(a, f"σ({z})", "", A),),
+        loss=Line(f"−1/M Σₘ [Y log {a} + (1 − Y) log(1 − {a})]", (a, "Y")),
+        dz=Line(f"{slope(a)} ⊙ ∂{a}/∂{z} = ({a} − Y)/M", (slope(a), f"∂{a}/∂{z}")),
+        activation=(Step(a, f"σ({z})", "", A, reads=(z,)),),
         factors=(
-            Step(slope(a), f"({a} − Y)/({a}(1 − {a}))/M", "", dA),
-            Step(f"∂{a}/∂{z}", f"{a}(1 − {a})", "", A * (1 - A)),
+            Step(slope(a), f"({a} − Y)/({a}(1 − {a}))/M", "", dA, reads=(a, "Y")),
+            Step(f"∂{a}/∂{z}", f"{a}(1 − {a})", "", A * (1 - A), reads=(a,)),
         ),
     )
 
@@ -63,10 +70,10 @@ def _softmax(record: Record, z: str, a: str) -> Derivation:
     with np.errstate(divide="ignore"):
         dA = _shared(record, np.divide(-Y, A, out=np.zeros_like(A), where=Y != 0))
     return Derivation(
-        loss=f"−1/M Σₘ Σₖ Y log {a}",
-        dz=f"{a} ⊙ ({slope(a)} − Σₖ {a} ⊙ {slope(a)}) = ({a} − Y)/M",
-        activation=(Step(a, f"softmax({z})", "", A),),
-        factors=(Step(slope(a), f"−Y/{a}/M", "", dA),),
+        loss=Line(f"−1/M Σₘ Σₖ Y log {a}", (a, "Y")),
+        dz=Line(f"{a} ⊙ ({slope(a)} − Σₖ {a} ⊙ {slope(a)}) = ({a} − Y)/M", (a, slope(a))),
+        activation=(Step(a, f"softmax({z})", "", A, reads=(z,)),),
+        factors=(Step(slope(a), f"−Y/{a}/M", "", dA, reads=(a, "Y")),),
     )
 
 

@@ -1,6 +1,6 @@
 """One step of a derivation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cnnbp.arrays import Array
 
@@ -9,13 +9,14 @@ from cnnbp.arrays import Array
 class Step:
     """A tensor with its symbol, its formula and its numbers, (…, M).
 
-    `layer` made it; it is empty for the images and the loss.
+    `layer` made it; it is empty for the images and the loss. `reads` are the symbols that the formula is of.
     """
 
     symbol: str
     formula: str
     layer: str
     value: Array
+    reads: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

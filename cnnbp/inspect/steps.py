@@ -19,11 +19,17 @@ def forward_steps(record: Record, symbols: Symbols) -> list[Step]:
     output = derive_output(record, symbols.values[nodes[-1].index], symbols.output)
     return [
         Step(symbols.values[INPUT], "the images", "", values[INPUT]),
-        *(Step(symbols.values[n.index], layer_formula(n, symbols).y, n.name, values[n.index]) for n in nodes),
+        *(_value_step(record, node, symbols) for node in nodes),
         *output.activation,
         Step("Y", "what the output should be", "", targets(record)),
-        Step("L", output.loss, "", record.losses),
+        Step("L", output.loss.text, "", record.losses, reads=output.loss.reads),
     ]
+
+
+def _value_step(record: Record, node: Node, symbols: Symbols) -> Step:
+    line = layer_formula(node, symbols).y
+    value = record.tape.values[node.index]
+    return Step(symbols.values[node.index], line.text, node.name, value, reads=line.reads)
 
 
 def backward_steps(record: Record, symbols: Symbols, images: Sequence[Parameters] | None = None) -> list[Step]:
@@ -34,14 +40,17 @@ def backward_steps(record: Record, symbols: Symbols, images: Sequence[Parameters
     nodes, gradients = record.model.network.nodes, record.tape.gradients
     z = symbols.values[nodes[-1].index]
     output = derive_output(record, z, symbols.output)
-    steps = [*output.factors, Step(slope(z), output.dz, "", gradients[nodes[-1].index])]
+    dz = Step(slope(z), output.dz.text, "", gradients[nodes[-1].index], reads=output.dz.reads)
+    steps = [*output.factors, dz]
     for node in reversed(nodes):
         steps += _parameter_steps(record, node, symbols, images)
         value = node.index - 1  # all its readers have had their turn
         readers = record.model.network.readers[value]
-        formula = " + ".join(layer_formula(reader, symbols).dx for reader in readers)
+        lines = [layer_formula(reader, symbols).dx for reader in readers]
+        formula = " + ".join(line.text for line in lines)
         layers = ", ".join(reader.name for reader in readers)
-        steps.append(Step(slope(symbols.values[value]), formula, layers, gradients[value]))
+        reads = tuple(dict.fromkeys(symbol for line in lines for symbol in line.reads))
+        steps.append(Step(slope(symbols.values[value]), formula, layers, gradients[value], reads=reads))
     return steps
 
 
@@ -51,10 +60,11 @@ def _parameter_steps(
     return [
         ParameterStep(
             slope(symbols.parameters[node.name][name]),
-            formula,
+            line.text,
             node.name,
             record.gradient[node.name][name],
             np.stack([image[node.name][name] for image in images], axis=-1) if images else None,
+            reads=line.reads,
         )
-        for name, formula in layer_formula(node, symbols).parameters.items()
+        for name, line in layer_formula(node, symbols).parameters.items()
     ]

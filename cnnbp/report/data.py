@@ -25,12 +25,13 @@ def draw_inventory(inventory: Inventory, console: Console) -> None:
             [f"{one_line(bad.name)}: {one_line(bad.reason)}" for bad in inventory.bad],
             console,
         )
-    if inventory.duplicates:
-        _draw_list(
-            "The same image in two splits",
-            [f"{one_line(first)} is also {one_line(second)}" for first, second in inventory.duplicates],
-            console,
-        )
+    for title, pairs in (
+        ("The same image in two splits: it does not validate or test", inventory.duplicates),
+        ("The same image in two classes", inventory.twins),
+        ("The same image twice in a class", inventory.copies),
+    ):
+        if pairs:
+            _draw_list(title, [f"{one_line(first)} is also {one_line(second)}" for first, second in pairs], console)
 
 
 def _draw_line(name: str, line: str, console: Console) -> None:
@@ -60,6 +61,8 @@ def _lines(inventory: Inventory) -> Iterator[tuple[str, str]]:
     yield "sizes", _sizes(inventory.sizes)
     yield "pixels", _counts(inventory.modes)
     yield "formats", _counts(inventory.formats)
+    for remark in inventory.remarks:
+        yield "note", one_line(remark)
     for note, images in inventory.notes.items():
         yield "note", f"{images} images {note}"
     for links, number in inventory.followed.items():

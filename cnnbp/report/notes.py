@@ -4,28 +4,25 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
+from cnnbp.data.folder import ImageFolder
 from cnnbp.data.store import BadImage
 from cnnbp.report.console import printable
 
 _NAMED = 10  # of the links that lead nowhere
 
 
-def draw_notes(
-    skipped: Mapping[str, int],
-    notes: Mapping[str, int],
-    console: Console,
-    *,
-    followed: Mapping[str, int] | None = None,
-    dead_links: Sequence[str] = (),
-) -> None:
-    """Say how many files were passed over, by reason, and how many images decoding changed, by what it did.
-
-    `followed` counts the links that led elsewhere; the first `dead_links` are named.
-    """
-    for name in dead_links[:_NAMED]:
+def draw_folder(folder: ImageFolder, console: Console) -> None:
+    """Say what is odd about a folder, which links lead nowhere and how many lead elsewhere."""
+    for remark in folder.remarks:
+        console.print(printable(f"note: {remark}"), soft_wrap=True)
+    for name in folder.dead_links[:_NAMED]:
         console.print(printable(f"skipped {name!r}: the link leads nowhere"), soft_wrap=True)
-    for links, count in (followed or {}).items():
+    for links, count in folder.followed.items():
         console.print(f"followed {count} {links}", soft_wrap=True)
+
+
+def draw_notes(skipped: Mapping[str, int], notes: Mapping[str, int], console: Console) -> None:
+    """Say how many files were passed over, by reason, and how many images decoding changed, by what it did."""
     for reason, count in skipped.items():
         console.print(f"skipped {count} {reason}", soft_wrap=True)
     for note, count in notes.items():

@@ -10,13 +10,14 @@ from rich.text import Text
 
 from cnnbp.arrays import format_shape
 from cnnbp.config import Config
+from cnnbp.data.folder import ImageFolder
 from cnnbp.inspect.symbols import derive_symbols, slope
 from cnnbp.network import Network
 from cnnbp.report.confusion import draw_confusion
 from cnnbp.report.console import one_line, printable
 from cnnbp.report.curves import draw_curves
 from cnnbp.report.formatting import format_number
-from cnnbp.report.notes import draw_notes, draw_skipped_images
+from cnnbp.report.notes import draw_folder, draw_notes, draw_skipped_images
 from cnnbp.report.tables import Column, print_table
 from cnnbp.schedules import Cosine
 from cnnbp.training.datasets import LeftOut
@@ -66,16 +67,21 @@ def draw_job_notes(job: Job, console: Console) -> None:
     """Say what was skipped, what decoding had to do, and which images are in two splits."""
     datasets, folder = job.datasets, job.datasets.folder
     draw_skipped_images(datasets.bad, console)
-    draw_notes(datasets.skipped, datasets.notes, console, followed=folder.followed, dead_links=folder.dead_links)
-    left_out = datasets.left_out
-    if left_out:
-        line = f"left out {len(left_out)} images of val and test, because the same pixels train:"
-        console.print(line, style="yellow", soft_wrap=True)
-    for image in left_out[:_MANY_DUPLICATES]:
-        console.print(printable(f"  {image.name!r} is {_trained_by(image)}"), soft_wrap=True)
-    if len(left_out) > _MANY_DUPLICATES:
-        root = shlex.quote(str(folder.root))
-        more = f"  and {len(left_out) - _MANY_DUPLICATES} more; cnnbp data {root} names all"
+    draw_folder(folder, console)
+    draw_notes(datasets.skipped, datasets.notes, console)
+    left_out = [(image.name, _trained_by(image)) for image in datasets.left_out]
+    twins = [(first, repr(second)) for first, second in datasets.twins]
+    _draw_pairs("images of val and test are left out, because the same pixels train", left_out, folder, console)
+    _draw_pairs("images are the same to the network as one of another class", twins, folder, console)
+
+
+def _draw_pairs(what: str, pairs: Sequence[tuple[str, str]], folder: ImageFolder, console: Console) -> None:
+    if pairs:
+        console.print(f"warning: {len(pairs)} {what}:", style="yellow", soft_wrap=True)
+    for name, other in pairs[:_MANY_DUPLICATES]:
+        console.print(printable(f"  {name!r} is {other}"), soft_wrap=True)
+    if len(pairs) > _MANY_DUPLICATES:
+        more = f"  and {len(pairs) - _MANY_DUPLICATES} more; cnnbp data {shlex.quote(str(folder.root))} names all"
         console.print(printable(more), soft_wrap=True)
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnbp.data.duplicates import Digested, Digests, Several, find_duplicates, shared
+from cnnbp.data.duplicates import Digested, Digests, Pairs, Several, find_copies, find_duplicates, shared
 from cnnbp.data.folder import ImageFolder
 from cnnbp.data.split import Indices, in_turn, stratified_split
 from cnnbp.data.store import BadImage, ImageSet
@@ -112,6 +112,11 @@ class Datasets:
         parts = [KnownImages.of(subset, Role[name.upper()]) for name, subset in self.splits.items()]
         here = KnownImages.together(parts)
         return KnownImages.together([here, self.before.having(Role.TRAIN).without(here.having(Role.TRAIN).pixels)])
+
+    @property
+    def twins(self) -> Pairs:
+        """The pairs of images of a split with the same pixels and two classes."""
+        return tuple(chain.from_iterable(find_copies(images, images.labels)[1] for images in self._image_sets))
 
     @property
     def digest(self) -> str:

@@ -41,7 +41,8 @@ def test_a_picture_is_written_and_said(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert f"wrote {picture}" in err
     code, out, err = cnnbp("gradcheck", LECTURE, "--plot", tmp_path / "nowhere" / "check.png")
-    assert (code, out) == (3, "")
+    assert code == 3
+    assert "PASS" in out  # a picture that cannot be written does not cost the result
     assert "cannot write" in err
 
 

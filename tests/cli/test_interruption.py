@@ -37,6 +37,15 @@ def interrupted(config, run, *numbers, cwd):
     return process.returncode, err
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A configuration, and the fingerprint of a run that was let be."""
+    folder = tmp_path_factory.mktemp("whole")
+    config = write_job(folder, EVERYTHING.replace("epochs: 12", "epochs: 40").replace("0.02", "30"))
+    assert train(config, "--run", folder / "run", cwd=folder)[0] == 0
+    return config, fingerprint(folder / "run")
+
+
 @pytest.mark.parametrize(
     ("number", "message", "expected"),
     [
@@ -45,9 +54,8 @@ def interrupted(config, run, *numbers, cwd):
         (signal.SIGHUP, "asked to end: finishing this batch and saving; a second signal quits at once", 129),
     ],
 )
-def test_an_interrupted_run_says_so_saves_and_goes_on_to_the_same_bytes(tmp_path, number, message, expected):
-    config = write_job(tmp_path, EVERYTHING.replace("epochs: 12", "epochs: 100").replace("0.02", "30"))
-    assert train(config, "--run", tmp_path / "whole", cwd=tmp_path)[0] == 0
+def test_an_interrupted_run_says_so_saves_and_goes_on_to_the_same_bytes(whole, tmp_path, number, message, expected):
+    config, alone = whole
     run = tmp_path / "run"
     code, err = interrupted(config, run, number, cwd=tmp_path)
     assert code == expected
@@ -57,7 +65,7 @@ def test_an_interrupted_run_says_so_saves_and_goes_on_to_the_same_bytes(tmp_path
     assert summary["status"] == "interrupted"
     assert summary["steps"] == load_checkpoint(run / "checkpoints/last.npz").state.step > 0
     assert train("--resume", run, cwd=tmp_path)[0] == 0
-    assert fingerprint(run) == fingerprint(tmp_path / "whole")
+    assert fingerprint(run) == alone
 
 
 def test_a_second_ctrl_c_quits_at_once_and_leaves_the_last_checkpoint(tmp_path):

@@ -8,13 +8,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnbp.data import folder, walk
-from cnnbp.data.folder import SPLIT_NAMES, scan_folder
+from cnnbp.data.folder import scan_folder
+from cnnbp.data.layout import SPLIT_NAMES
 from cnnbp.errors import DataError
 
-FOLDERS = ["a", "b", "B", "train", "val", "valid", "test", ".git", "__MACOSX", "x.png", "line\nbreak", "ü"]
+FOLDERS = [
+    "a",
+    "b",
+    "B",
+    "train",
+    "Training",
+    "dev",
+    "@eaDir",
+    "val",
+    "valid",
+    "test",
+    ".git",
+    "__MACOSX",
+    "x.png",
+    "line\nbreak",
+    "ü",
+]
 FILES = ["1.png", "2.JPG", "3.tiff", "notes.txt", "noextension", ".hidden.png", "._1.png", "Thumbs.db", "a", "train"]
-REASONS = ["no class folders", "no train folder", "classes that training does not know", "has both"]
-HIDDEN = {"__MACOSX", "Thumbs.db"}
+REASONS = [
+    "no class folders",
+    "no train folder",
+    "classes that training does not know",
+    "has both",
+    "move what is no split out of it",
+    "splits inside its classes",
+    "has one class folder",
+]
+HIDDEN = {"__MACOSX", "Thumbs.db", "@eaDir"}
 
 paths = st.tuples(st.lists(st.sampled_from(FOLDERS), max_size=3), st.sampled_from(FILES)).map(
     lambda parts: "/".join([*parts[0], parts[1]])
@@ -43,7 +68,7 @@ def visible_files(root):
 
 def is_in_splits(root):
     names = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")} - HIDDEN
-    return bool(names) and names <= set(SPLIT_NAMES)
+    return bool(names) and {name.lower() for name in names} <= set(SPLIT_NAMES)
 
 
 @given(st.lists(paths, max_size=12))

@@ -24,8 +24,8 @@ def conv(filters, *inner):
 
 END = [Flatten(), Dense(units=10)]
 NETWORKS = {
-    "convolutions": ((3, 64, 64), [*conv(16), MaxPool2d(kernel=4), *conv(16), *conv(32), *END], 1200),
-    "many micro-batches": ((1, 48, 48), [*conv(4), MaxPool2d(kernel=2), *conv(8), *END], 7000),
+    "convolutions": ((3, 64, 64), [*conv(4), MaxPool2d(kernel=4), *conv(8), *conv(16), *END], 1200),
+    "many micro-batches": ((1, 48, 48), [*conv(2), MaxPool2d(kernel=2), *conv(4), *END], 7000),
     "batch norm": ((3, 24, 24), [*conv(16, BatchNorm()), MaxPool2d(kernel=2), *conv(32, BatchNorm()), *END], 240),
     "parameters": ((3, 16, 16), [Flatten(), Dense(units=3000), ReLU(), Dropout(), *END[1:]], 64),
     "residual": ((8, 80, 80), [Residual(layers=[*conv(8), *conv(8)]), GELU(), MaxPool2d(kernel=2), *END], 200),

@@ -15,7 +15,7 @@ from tests.mpi.jobs import checkpoint, needs_mpiexec, started, train
 
 pytestmark = needs_mpiexec
 
-LONG = 40  # epochs of a run that is stopped before its end
+LONG = 16  # epochs of a run that is stopped before its end
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,19 @@ def test_copies_of_training_images_are_named_up_to_ten_and_it_is_said_where_all_
     for number in range(12):
         save(tmp_path / "test" / "b" / f"{number:02}.png", noise(4, 4, seed=number))
     title, *pairs, rest = notes(config(tmp_path, data={"validation": 0.0}))
-    assert title == "left out 12 images of val and test, because the same pixels train:"
+    assert title == "warning: 12 images of val and test are left out, because the same pixels train:"
     assert len(pairs) == 10
     assert pairs[0] == "  'test/b/00.png' is 'train/a/0.png'"
     assert rest == f"  and 2 more; cnnbp data {tmp_path} names all"
+
+
+def test_images_of_two_classes_with_the_same_pixels_are_named(tmp_path):
+    images(tmp_path)
+    save(tmp_path / "b/twin.png", noise(4, 4, seed=3))
+    assert notes(config(tmp_path)) == [
+        "warning: 1 images are the same to the network as one of another class:",
+        "  'a/3.png' is 'b/twin.png'",
+    ]
 
 
 def test_a_run_without_an_epoch_has_no_best_one(tmp_path):
