@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.config_or_run import ConfigOrRunPath, load_config_or_run, tell_about
+from cnnbp.cli.batch import ImagesAndOverrides, ImageSeed, Labels, Wanted, Weights, read_batch
+from cnnbp.cli.common import Common, verb
+from cnnbp.cli.config_or_run import ConfigOrRunPath
 from cnnbp.errors import ConfigError
-from cnnbp.inspect.examine import inspect_batch, is_small
-from cnnbp.inspect.images import batch_images
-from cnnbp.inspect.record import Model
+from cnnbp.inspect.examine import inspect_batch
 from cnnbp.porting.files import require_suffix, save_reference
 from cnnbp.porting.layouts import Layout
 from cnnbp.porting.reference import reference_of
@@ -21,13 +20,12 @@ from cnnbp.report.porting import draw_saved
 from cnnbp.report.trained import draw_trained
 
 _FILE = "The batch as a file"
-_READABLE = 4  # images whose numbers can be read one by one
 
 
 @verb
 def grads(
     subject: ConfigOrRunPath,
-    arguments: DataAndOverrides = None,
+    arguments: ImagesAndOverrides = None,
     *,
     batch: Annotated[
         int | None,
@@ -35,6 +33,9 @@ def grads(
             min=1, metavar="M", help="Images; by default 4 for a tiny network, else the configuration's batch_size."
         ),
     ] = None,
+    labels: Labels = None,
+    weights: Weights = None,
+    image_seed: ImageSeed = None,
     training: Annotated[bool, typer.Option("--train", help="With dropout, as in training.")] = False,
     save: Annotated[
         Path | None,
@@ -57,14 +58,9 @@ def grads(
         _require_free(save, force)
     elif force or layout is not Layout.CHWM:
         raise ConfigError("--force and --layout are about the file that --save writes: name one")
-    chosen = load_config_or_run(subject, arguments, common)
-    config = chosen.config
-    count = batch or (_READABLE if is_small(config.network) else config.train.batch_size)
-    images = batch_images(config, count, trained=chosen.trained, threads=common.cores)
-    tell_about(images, config, common)
-    loss = config.loss.balanced(images.class_counts)
-    model = Model(config.network, loss, chosen.parameters, chosen.running_statistics)
-    inspection = inspect_batch(model, images, config.train.optimizer, dropout=training, seed=config.seed)
+    chosen = read_batch(subject, arguments, Wanted(labels, weights, image_seed, batch), common)
+    config, images = chosen.config, chosen.images
+    inspection = inspect_batch(chosen.model, images, config.train.optimizer, dropout=training, seed=config.seed)
     notes = notes_console(quiet=common.quiet)
     if save:
         reference = reference_of(inspection.record, config, images, layout)

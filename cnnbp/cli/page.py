@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cnnbp.cli.common import Common, DataAndOverrides, verb
-from cnnbp.cli.config_or_run import ConfigOrRunPath, load_config_or_run, tell_about
+from cnnbp.cli.batch import ImagesAndOverrides, ImageSeed, Labels, Wanted, Weights, read_batch
+from cnnbp.cli.common import Common, verb
+from cnnbp.cli.config_or_run import ConfigOrRunPath
 from cnnbp.errors import ConfigError
 from cnnbp.inspect.examine import Inspection, inspect_batch
-from cnnbp.inspect.images import batch_images
-from cnnbp.inspect.record import Model
 from cnnbp.page.bug import Planted, plant_in, plant_random
 from cnnbp.page.document import Page, page_document
 from cnnbp.page.render import is_page, save_page
@@ -26,12 +25,17 @@ _MOST_SHARES = 100_000  # numbers of the stack of a parameter's gradients, image
 @verb
 def page(
     subject: ConfigOrRunPath,
-    arguments: DataAndOverrides = None,
+    arguments: ImagesAndOverrides = None,
     *,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="Where to write it.")] = Path(
         "page.html"
     ),
-    batch: Annotated[int, typer.Option(min=1, metavar="M", help="How many images.")] = _IMAGES,
+    batch: Annotated[
+        int | None, typer.Option(min=1, metavar="M", help="How many images are drawn.  [default: 4]")
+    ] = None,
+    labels: Labels = None,
+    weights: Weights = None,
+    image_seed: ImageSeed = None,
     quiz: Annotated[bool, typer.Option("--quiz", help="Hide some numbers, which the reader fills in.")] = False,
     bug: Annotated[
         str | None,
@@ -45,15 +49,11 @@ def page(
         raise ConfigError("--hide is about a planted bug: add --break LAYER:BUG, or --break random")
     if output.exists() and not (output.is_file() and is_page(output)):
         raise ConfigError(f"{str(output)!r} is there, and is no page of cnnbp: choose another name with -o")
-    chosen = load_config_or_run(subject, arguments, common)
-    config = chosen.config
-    images = batch_images(config, batch, trained=chosen.trained, threads=common.cores)
-    tell_about(images, config, common)
-    loss = config.loss.balanced(images.class_counts)
-    model = Model(config.network, loss, chosen.parameters, chosen.running_statistics)
-    inspection = inspect_batch(model, images, config.train.optimizer, seed=config.seed, most_shares=_MOST_SHARES)
-    planted = _planted(inspection, bug, hide, config.seed) if bug else None
-    document = page_document(Page(subject.name, inspection, planted, quiz, config.seed))
+    chosen = read_batch(subject, arguments, Wanted(labels, weights, image_seed, batch, usual=_IMAGES), common)
+    seed, optimizer = chosen.config.seed, chosen.config.train.optimizer
+    inspection = inspect_batch(chosen.model, chosen.images, optimizer, seed=seed, most_shares=_MOST_SHARES)
+    planted = _planted(inspection, bug, hide, seed) if bug else None
+    document = page_document(Page(subject.name, inspection, planted, quiz, seed))
     size = save_page(document, output)
     notes = notes_console(quiet=common.quiet)
     if chosen.run:

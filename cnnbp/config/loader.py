@@ -21,7 +21,7 @@ LARGEST_FILE = 1 << 20  # bytes
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file and `key=value` overrides. Raises ConfigError with every problem at its place."""
-    return parse_config(_text_of(path), str(path), overrides)
+    return parse_config(text_of(path), str(path), overrides)
 
 
 def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> Config:
@@ -76,7 +76,8 @@ def _with_absolute_path(config: Config, root: Node, folder: Path) -> Config:
     return config.with_data(Path(realpath((folder if is_from_file else Path.cwd()) / config.data.path)))
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return what a file of text holds. Raises ConfigError where it cannot be read or is no UTF-8."""
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST_FILE + 1)

@@ -9,6 +9,7 @@ import numpy as np
 from cnnbp.inspect.attention import class_activation, saliency
 from cnnbp.inspect.examine import Inspection, is_small
 from cnnbp.inspect.path import Fork, Path, paths
+from cnnbp.inspect.statistics import ImageStatistics
 from cnnbp.inspect.step import ParameterStep
 from cnnbp.inspect.update import Update, update_once
 from cnnbp.optimizers import SGD
@@ -45,8 +46,8 @@ def page_document(page: Page) -> dict[str, Any]:
     chosen = choose(_tensors(page) | (attention.tensors if attention else {}), images)
     return {
         "title": page.title,
-        "source": PurePath(inspection.batch.source).name,  # a page travels: no folder of this machine goes with it
-        "images": [asdict(image) for image in sorted(inspection.images, key=lambda image: image.index)],
+        "source": PurePath(inspection.batch.source).name,
+        "images": [_image_document(image) for image in sorted(inspection.images, key=lambda image: image.index)],
         "shown": chosen.images,
         "classes": list(inspection.batch.classes),
         "exact": chosen.exact,
@@ -64,6 +65,11 @@ def page_document(page: Page) -> dict[str, Any]:
         "quiz": page.quiz,
         "seed": page.seed,
     }
+
+
+def _image_document(image: ImageStatistics) -> dict[str, Any]:
+    """Return an image's line; of its name the last folder: a page travels, and no path of this machine goes with it."""
+    return {**asdict(image), "name": "/".join(PurePath(image.name).parts[-2:])}
 
 
 def _tensors(page: Page) -> dict[str, Tensor]:

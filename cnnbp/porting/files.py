@@ -45,6 +45,16 @@ def _write_safetensors(file: IO[bytes], arrays: Mapping[str, Array], description
     file.write(needed("safetensors.numpy").save(dict(arrays), {"cnnbp": description}))
 
 
+def is_reference(path: Path) -> bool:
+    """Whether a file has the description of a reference; a checkpoint has none."""
+    if path.suffix == ".safetensors":
+        return True
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return f"{DESCRIPTION}.npy" in archive.namelist()
+
+
 def load_reference(path: Path) -> Reference:
     """Read what `save_reference` wrote, or an .npz of it that was unpacked. Raises DataError."""
     arrays, text = _read(path)

@@ -42,7 +42,8 @@ def _draw_batch(inspection: Inspection, console: Console) -> None:
     right = sum(image.label == image.prediction for image in inspection.images)
     drops = any(isinstance(node.layer, Dropout) for node in record.model.network.nodes)
     dropout = ("on, as in training" if record.tape.training else "off") if drops else "none"
-    console.print(Text.assemble(("batch    ", "bold"), f"{len(batch.names)} images of {one_line(batch.source)}"))
+    count = f"{len(batch.names)} image{'s' * (len(batch.names) > 1)}"
+    console.print(Text.assemble(("batch    ", "bold"), f"{count} of {one_line(batch.source)}"))
     console.print(
         Text.assemble(
             ("loss     ", "bold"), f"{format_number(record.loss)}, {right} of {len(batch.names)} classified right"
