@@ -81,9 +81,11 @@ class Network:
     @cached_property
     def readers(self) -> dict[int, tuple[Node, ...]]:
         """For each value (by the index of its node, INPUT for the images) the nodes that read it."""
-        return {
-            value: tuple(node for node in self.nodes if value in node.inputs) for value in range(-1, len(self.nodes))
-        }
+        found: dict[int, list[Node]] = {value: [] for value in range(INPUT, len(self.nodes))}
+        for node in self.nodes:
+            for value in dict.fromkeys(node.inputs):
+                found[value].append(node)
+        return {value: tuple(nodes) for value, nodes in found.items()}
 
     @cached_property
     def last_read(self) -> tuple[tuple[int, ...], ...]:

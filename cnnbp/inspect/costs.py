@@ -27,7 +27,7 @@ class LayerShapes:
 
     `depth` is how many residual blocks it lies in; `receptive_field` is how much of the image (height, width) one
     number of the output can depend on. Multiply-accumulates count the layer's products; memory is what the layer
-    adds to what the layers before it keep until backward.
+    adds to what the layers before it keep until backward, None where that was not measured.
     """
 
     index: int
@@ -42,8 +42,8 @@ class LayerShapes:
     macs: int
     backward_macs: int
     receptive_field: tuple[int, int]
-    activation_bytes: int
-    cache_bytes: int
+    activation_bytes: int | None
+    cache_bytes: int | None
 
     @property
     def parameter_count(self) -> int:
@@ -86,9 +86,10 @@ class NetworkShapes:
         return sum(layer.backward_macs for layer in self.layers)
 
     @property
-    def kept_bytes(self) -> int:
+    def kept_bytes(self) -> int | None:
         """What forward keeps of one image until backward: every activation and cache, shared memory once."""
-        return sum(layer.activation_bytes + layer.cache_bytes for layer in self.layers)
+        kept = [bytes for layer in self.layers for bytes in (layer.activation_bytes, layer.cache_bytes)]
+        return None if None in kept else sum(filter(None, kept))
 
 
 def network_shapes(network: Network, loss: Loss, batch_size: int) -> NetworkShapes:

@@ -7,9 +7,11 @@ run on threads, which one process can measure; what processes need besides is kn
 """
 
 import tracemalloc
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from math import ceil, log2, prod
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -24,16 +26,20 @@ from cnnbp.tape import Tape
 
 DTYPE = np.float32  # what training computes in
 
+_MOST_MACS = 20e9  # of the forward pass that measures what is kept: a second or two
 _MEASURED_STEPS = 3
 _MEASURED_MICRO_BATCHES = 32  # with half as many every thread has work, and a straight line goes on from there
 
 
 @dataclass(frozen=True)
 class KeptMemory:
-    """Bytes per image that one node's forward adds to what earlier nodes hold: 0 where it works in place."""
+    """Bytes per image that one node's forward adds to what earlier nodes hold: 0 where it works in place.
 
-    activation: int
-    cache: int
+    None where a forward pass would take too long to measure them.
+    """
+
+    activation: int | None
+    cache: int | None
 
 
 @dataclass(frozen=True)
@@ -47,11 +53,13 @@ class StepMemory:
 
 
 def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
-    """Return what each node keeps until backward, from a forward pass of one micro-batch.
+    """Return what each node keeps until backward, from a forward pass of one micro-batch; not of a huge one.
 
     Of nodes that are done together one keeps everything, `Operation.owner`.
     """
     m = micro_batch_size(network, batch_size)
+    if m * sum(node.macs for node in network.nodes) > _MOST_MACS:
+        return [KeptMemory(None, None)] * len(network.nodes)
     params, x = network.layout.zeros(DTYPE), np.zeros((*network.input_shape, m), DTYPE)
     tape = Tape(network, params, network.initial_state(), x, Arena())
     held = _Held()
@@ -122,26 +130,24 @@ class _Step:
 
 
 class _Held:
-    """The memory that is held so far, as disjoint stretches of addresses."""
+    """The memory that is held so far, as disjoint stretches of addresses, in their order."""
 
     def __init__(self) -> None:
         self._stretches: list[tuple[int, int]] = []
 
     def added(self, value: Any) -> int:
         """Hold the arrays in a value as well; return how many bytes that adds."""
-        before = sum(end - start for start, end in self._stretches)
-        self._stretches = _merged([*self._stretches, *map(byte_bounds, _arrays(value))])
-        return sum(end - start for start, end in self._stretches) - before
+        return sum(self._add(*byte_bounds(array)) for array in _arrays(value))
 
-
-def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(stretches):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+    def _add(self, start: int, end: int) -> int:
+        """Join a stretch with those that it touches; return how many bytes are new."""
+        first = bisect_left(self._stretches, start, key=itemgetter(1))
+        last = bisect_right(self._stretches, end, key=itemgetter(0))
+        touched = self._stretches[first:last]
+        known = sum(stop - begin for begin, stop in touched)
+        start, end = min([start, *(begin for begin, _ in touched)]), max([end, *(stop for _, stop in touched)])
+        self._stretches[first:last] = [(start, end)]
+        return end - start - known
 
 
 def _arrays(value: Any) -> Iterator[Array]:

@@ -1,7 +1,7 @@
 """What the tensors of a network are called in formulas: X, Z1, A1, F, f, Z2, as on the blackboard.
 
 A layer says its letter. Z and A carry the number of the weighted layer that they come from, W and b with them; the
-other letters only where there are several. A name that is taken gets a prime.
+other letters only where there are several. A name that is taken gets a prime, a second, a third, and then ′4, ′5, …
 """
 
 from collections import Counter
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cnnbp.network import INPUT, Network, Node
 
 _ALWAYS_NUMBERED = ("Z", "A")
+_MOST_PRIMES = 3
 _GREEK = {"gamma": "γ", "beta": "β"}
 
 
@@ -30,16 +31,17 @@ def derive_symbols(network: Network) -> Symbols:
     """Name every tensor of a network; no name is given twice."""
     values, numbers, parameters = {INPUT: "X"}, {INPUT: 0}, {}
     letters = Counter(node.layer.symbol for node in network.nodes)
+    taken: Counter[str] = Counter()
     weighted = 0
     for node in network.nodes:
         weighted += _is_weighted(node)
         numbers[node.index] = weighted if _is_weighted(node) else numbers[node.inputs[0]]
         letter = node.layer.symbol
         numbered = letter in _ALWAYS_NUMBERED or letters[letter] > 1
-        values[node.index] = _untaken(f"{letter}{numbers[node.index]}" if numbered else letter, values)
+        values[node.index] = _untaken(f"{letter}{numbers[node.index]}" if numbered else letter, taken)
         suffix = values[node.index][len(letter) :]
         parameters[node.name] = {name: f"{_GREEK.get(name, name)}{suffix}" for name in node.parameter_specs}
-    return Symbols(values, parameters, _untaken(f"A{numbers[len(network.nodes) - 1]}", values))
+    return Symbols(values, parameters, _untaken(f"A{numbers[len(network.nodes) - 1]}", taken))
 
 
 def slope(symbol: str) -> str:
@@ -52,7 +54,8 @@ def _is_weighted(node: Node) -> bool:
     return any(spec.decays for spec in node.parameter_specs.values())
 
 
-def _untaken(name: str, taken: Mapping[int, str]) -> str:
-    while name in taken.values():
-        name += "′"
-    return name
+def _untaken(name: str, taken: Counter[str]) -> str:
+    """Return a name with as many primes as it has been given before."""
+    times = taken[name]
+    taken[name] += 1
+    return name + ("′" * times if times <= _MOST_PRIMES else f"′{times}")

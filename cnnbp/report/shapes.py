@@ -63,7 +63,7 @@ def draw_totals(shapes: NetworkShapes, console: Console) -> None:
     lines = {
         "parameters": f"{shapes.parameter_count:,} ({format_bytes(4 * shapes.parameter_count)} in float32)",
         "MACs": f"{format_count(shapes.macs)} forward, {format_count(shapes.backward_macs)} backward, for one image",
-        "memory": f"{format_bytes(shapes.kept_bytes)} for one image until backward; 0 B shares a row above",
+        "memory": _kept(shapes.kept_bytes),
         "step": _step(shapes.step) if shapes.step else "--batch M measures the memory of a training step",
     }
     for name, line in lines.items():
@@ -79,7 +79,7 @@ def shapes_document(shapes: NetworkShapes) -> dict[str, Any]:
         "parameter_count": shapes.parameter_count,
         "macs": shapes.macs,
         "backward_macs": shapes.backward_macs,
-        "kept_bytes": (shapes.batch or 1) * shapes.kept_bytes,
+        "kept_bytes": _times(shapes.batch, shapes.kept_bytes),
     }
     if shapes.step:
         totals |= {
@@ -96,13 +96,27 @@ def shapes_document(shapes: NetworkShapes) -> dict[str, Any]:
     }
 
 
+def _kept(kept: int | None) -> str:
+    if kept is None:
+        return "not measured: a forward pass would take too long; --batch M measures it all the same"
+    return f"{format_bytes(kept)} for one image until backward; 0 B shares a row above"
+
+
+def _bytes(batch: int | None, bytes_per_image: int | None) -> str:
+    total = _times(batch, bytes_per_image)
+    return "–" if total is None else format_bytes(total)
+
+
+def _times(batch: int | None, bytes_per_image: int | None) -> int | None:
+    return None if bytes_per_image is None else (batch or 1) * bytes_per_image
+
+
 def _step(step: StepMemory) -> str:
     images, cores = _plural(step.batch, "image"), _plural(step.threads, "core")
     return f"{format_bytes(step.peak_bytes)} at its peak: {images} in micro-batches of {step.micro_batch}, {cores}"
 
 
 def _layer_row(layer: LayerShapes, shapes: NetworkShapes) -> Row:
-    images = shapes.batch or 1
     return (
         str(layer.index),
         _bold(layer.symbol),
@@ -113,8 +127,8 @@ def _layer_row(layer: LayerShapes, shapes: NetworkShapes) -> Row:
         f"{layer.parameter_count:,}" if layer.parameters else "",
         format_count(layer.macs) if layer.macs else "",
         format_shape(layer.receptive_field),
-        format_bytes(images * layer.activation_bytes),
-        format_bytes(images * layer.cache_bytes),
+        _bytes(shapes.batch, layer.activation_bytes),
+        _bytes(shapes.batch, layer.cache_bytes),
     )
 
 
@@ -189,8 +203,8 @@ def _layer_document(layer: LayerShapes, batch: int | None) -> dict[str, Any]:
         "macs": layer.macs,
         "backward_macs": layer.backward_macs,
         "receptive_field": layer.receptive_field,
-        "activation_bytes": (batch or 1) * layer.activation_bytes,
-        "cache_bytes": (batch or 1) * layer.cache_bytes,
+        "activation_bytes": _times(batch, layer.activation_bytes),
+        "cache_bytes": _times(batch, layer.cache_bytes),
         "gradients": {
             **parameters,
             "output": [*layer.output_shape, batch],

@@ -76,6 +76,11 @@ def test_what_works_in_place_or_is_a_view_adds_nothing():
     assert (dense.activation, dense.cache) == (4, 0)
 
 
+def test_a_network_that_would_take_minutes_is_not_run_to_be_measured():
+    network = Network((3, 8192, 8192), [Conv2d(filters=1000, kernel=9, pad="same"), ReLU()])
+    assert {(kept.activation, kept.cache) for kept in kept_memory(network, 4)} == {(None, None)}
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_the_layers_each_output_lies_in_memory_once(seed):
     network = random_network(seed).network

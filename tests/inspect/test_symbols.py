@@ -28,6 +28,12 @@ def test_a_second_activation_of_the_same_layer_gets_a_prime() -> None:
     assert names(Network((1, 2, 2), layers)) == ["X", "Z1", "A1", "A1′", "D", "f", "A1′′"]
 
 
+def test_many_of_one_name_have_short_names_of_their_own() -> None:
+    found = names(Network((2,), [Dense(units=2), *[ReLU()] * 20]))
+    assert found[2:8] == ["A1", "A1′", "A1′′", "A1′′′", "A1′4", "A1′5"]
+    assert len(set(found)) == len(found)
+
+
 def test_batch_norm_and_a_residual_block_are_named_beside_the_lectures_letters() -> None:
     inner = [Conv2d(filters=1, kernel=(3, 3), pad="same", bias=False), BatchNorm()]
     network = Network((1, 4, 4), [Residual(layers=inner), ReLU(), Flatten(), Dense(units=1)])
