@@ -5,16 +5,17 @@ from collections.abc import Callable
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageFile
 
+from cnnbp.data.tiff import bits_per_sample, stored_orientation, stored_size, white_is_zero, widen_colour_map
 from cnnbp.errors import DataError
 
 RGB = tuple[int, int, int]
 
-ALPHA = "transparent, put on the background"
+ALPHA = "transparent in places, put on the background"
 SIXTEEN_BIT = "16-bit grey, divided by 257"
 BAD_EXIF = "with broken EXIF data, which was ignored"
 ROTATED = "turned as their EXIF orientation says"
+FAINT = "that use less than a tenth of the range from black to white, as 12 bits in 16 and masks of 0 and 1 do"
 
-_BITS_PER_SAMPLE = 258  # the TIFF tag
 _UPRIGHT: dict[int, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -25,10 +26,14 @@ _UPRIGHT: dict[int, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)
+_FAINT = 25.5  # levels
 
 
 def upright(converted: Image.Image, source: Image.Image, note: Callable[[str], None]) -> Image.Image:
-    """Turn a converted image as its loaded source's EXIF orientation says; broken EXIF data says nothing."""
+    """Turn a converted image as its loaded source's EXIF orientation says; broken EXIF data says nothing.
+
+    A TIFF has been turned by Pillow, which then forgets that it was.
+    """
     orientation = _orientation(source, note)
     if orientation is None:
         return converted
@@ -37,9 +42,9 @@ def upright(converted: Image.Image, source: Image.Image, note: Callable[[str], N
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return (width, height) of an image, loaded or not, as `upright` would turn it."""
-    lies = _orientation(image, lambda _: None) in _SIDEWAYS
-    return (image.height, image.width) if lies else image.size
+    """Return (width, height) of an image that is not loaded yet, as `upright` would turn it."""
+    width, height = stored_size(image)
+    return (height, width) if _orientation(image, lambda _: None) in _SIDEWAYS else (width, height)
 
 
 def _orientation(image: Image.Image, note: Callable[[str], None]) -> int | None:
@@ -49,6 +54,14 @@ def _orientation(image: Image.Image, note: Callable[[str], None]) -> int | None:
         note(BAD_EXIF)
         return None
     return orientation if orientation in _UPRIGHT else None
+
+
+def prepare(image: ImageFile.ImageFile, note: Callable[[str], None]) -> None:
+    """Set right what Pillow would load wrongly of an opened image, and note what it would do without a word."""
+    match_transparent_level(image)
+    widen_colour_map(image)
+    if stored_orientation(image) in _UPRIGHT:
+        note(ROTATED)
 
 
 def match_transparent_level(image: ImageFile.ImageFile) -> None:
@@ -74,9 +87,14 @@ def to_eight_bits(image: Image.Image, background: RGB, note: Callable[[str], Non
         kind = "signed or 32-bit" if image.mode == "I" else "float"
         raise DataError(f"{kind} pixels have no range that says what is white; convert it to unsigned 8 or 16 bits")
     if image.has_transparency_data:
-        note(ALPHA)
-        return _on_background(image, background)
+        return _on_background(image, background, note)
     return in_mode("L" if image.mode in ("1", "L") else "RGB", image)
+
+
+def is_faint(image: Image.Image) -> bool:
+    """Tell whether an `L` or `RGB` image uses less than a tenth of the levels in each channel."""
+    ranges = np.reshape(image.getextrema(), (-1, 2))  # lowest and highest of each channel
+    return bool((ranges[:, 1] - ranges[:, 0] < _FAINT).all())
 
 
 def in_mode(mode: str, image: Image.Image) -> Image.Image:
@@ -91,17 +109,20 @@ def grey_level(colour: RGB) -> int:
 
 def _sixteen_bit_grey(image: Image.Image, background: RGB) -> Image.Image:
     """Scale by what white is: 65535, or less for a TIFF that says it has fewer bits."""
-    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
-    white = (1 << bits) - 1
+    white = (1 << bits_per_sample(image)) - 1
     levels = np.minimum((np.arange(1 << 16) * 255 + white // 2) // white, 255).astype(np.uint8)
+    if white_is_zero(image):
+        levels = 255 - levels
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):  # PNG's tRNS names one grey value
         levels[transparent] = grey_level(background)
     return Image.fromarray(levels[np.asarray(image)])
 
 
-def _on_background(image: Image.Image, background: RGB) -> Image.Image:
-    image = in_mode("RGBA", image)
-    flat = image.convert("RGB")
-    flat.paste(background, mask=ImageChops.invert(image.getchannel("A")))
+def _on_background(image: Image.Image, background: RGB, note: Callable[[str], None]) -> Image.Image:
+    image = in_mode("RGBA", image.convert("LA") if image.mode == "La" else image)  # La is LA, multiplied
+    alpha, flat = image.getchannel("A"), image.convert("RGB")
+    if alpha.getextrema() != (255, 255):
+        note(ALPHA)
+        flat.paste(background, mask=ImageChops.invert(alpha))
     return flat

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from cnnbp.data.convert import RGB, grey_level, in_mode, match_transparent_level, to_eight_bits, upright
+from cnnbp.data.convert import FAINT, RGB, grey_level, in_mode, is_faint, prepare, to_eight_bits, upright
 from cnnbp.data.fit import FITS
 from cnnbp.data.opening import MAX_PIXELS, opened_image
 
@@ -69,9 +69,11 @@ def read_image(path: Path, image_format: ImageFormat) -> Decoded:
 
 def decoded_image(image: ImageFile.ImageFile, background: RGB, note: Callable[[str], None]) -> Image.Image:
     """Decode an opened image to 8-bit grey or RGB, upright; raises whatever Pillow raises."""
-    match_transparent_level(image)
+    prepare(image, note)
     image.load()  # once, and before EXIF is read: a second try after a failure can "succeed" with garbage
     eight_bits = upright(to_eight_bits(image, background, note), image, note)
+    if image.format != "JPEG" and is_faint(eight_bits):  # a photograph has more, and takes long to look at
+        note(FAINT)
     if _has_more_frames(image):
         note(ANIMATED)
     return eight_bits

@@ -25,6 +25,7 @@ _MODES = {
     "1": "1-bit",
     "L": "grey",
     "LA": "grey with alpha",
+    "La": "grey with alpha",
     "P": "palette",
     "PA": "palette with alpha",
     "RGBA": "RGB with alpha",

@@ -24,6 +24,7 @@ from PIL import (
 )
 
 from cnnbp.data.damage import check_jpeg, check_png
+from cnnbp.data.tiff import check_tiff, describe_undecodable, describe_undecoded
 from cnnbp.errors import DataError
 from cnnbp.files import opened
 
@@ -54,7 +55,6 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs 
 _imaging.set_blocks_max(4)
 
 _PLAINLY = {
-    "decoder error -2": "its pixel data is damaged",  # what libtiff's failures are called
     "cannot load this image": "it has no pixel data",
 }
 
@@ -76,7 +76,7 @@ def opened_image(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     try:
         with opened(path) as file:
             file_size = _check_file(file, max_pixels)
-            with Image.open(file, formats=_FORMATS) as image:
+            with _identified(file, file_size) as image:
                 _check_size(image.size, max_pixels)
                 _check_contents(image, file, file_size)
                 yield image
@@ -92,6 +92,24 @@ def muted_pillow() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
+
+
+@contextmanager
+def _identified(file: BinaryIO, file_size: int) -> Iterator[ImageFile.ImageFile]:
+    """Give the file as Pillow sees it. Raises DataError for a sound TIFF that Pillow cannot decode."""
+    try:
+        image = Image.open(file, formats=_FORMATS)
+    except UnidentifiedImageError as error:
+        if what := describe_undecodable(file, file_size):
+            raise DataError(what) from error
+        raise
+    with image:
+        try:
+            yield image
+        except OSError as error:
+            if what := describe_undecoded(image, error):
+                raise DataError(what) from error
+            raise
 
 
 def _check_file(file: BinaryIO, max_pixels: int) -> int:
@@ -122,6 +140,8 @@ def _check_contents(image: Image.Image, file: BinaryIO, file_size: int) -> None:
         check_png(file)
     elif image.format in ("JPEG", "MPO"):
         check_jpeg(file, file_size, image.width * image.height)
+    elif image.format == "TIFF":
+        check_tiff(image)
     file.seek(position)
 
 

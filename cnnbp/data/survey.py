@@ -12,7 +12,7 @@ from cnnbp.data.opening import UnreadableImage, muted_pillow, opened_image
 from cnnbp.errors import DataError
 
 _SAMPLE = 200  # files
-_GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B")
+_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B")
 
 
 @dataclass(frozen=True)

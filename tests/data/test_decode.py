@@ -68,6 +68,29 @@ def test_transparent_pixels_show_the_background(tmp_path, mode, background, expe
     assert (decode_image(path, replace(GREY, background=background)) == expected).all()
 
 
+def test_only_an_image_with_a_transparent_pixel_is_called_transparent(tmp_path):
+    alpha = np.full((2, 2, 4), 255, np.uint8)
+    assert read_image(save(tmp_path / "1.png", alpha), ImageFormat(3, 2, 2)).notes == {convert.FAINT}
+    alpha[1, 1] = (9, 9, 9, 254)
+    assert read_image(save(tmp_path / "2.png", alpha), ImageFormat(3, 2, 2)).notes == {convert.ALPHA}
+
+
+@pytest.mark.parametrize(
+    ("pixels", "faint"),
+    [
+        (np.array([[0, 4095]], np.uint16), True),
+        (np.array([[0, 4095 * 16]], np.uint16), False),
+        (np.array([[0, 1]], np.uint8), True),
+        (np.array([[230, 255]], np.uint8), True),
+        (np.array([[229, 255]], np.uint8), False),
+        (np.array([[[9, 9, 9], [9, 9, 60]]], np.uint8), False),
+    ],
+)
+def test_images_that_use_little_of_their_range_are_noted(tmp_path, pixels, faint):
+    notes = read_image(save(tmp_path / "a.png", pixels), ImageFormat(1, 1, 2)).notes
+    assert (convert.FAINT in notes) == faint
+
+
 def test_half_transparent_pixels_are_blended(tmp_path):
     path = save(tmp_path / "x.png", Image.new("RGBA", (6, 4), (0, 0, 0, 128)))
     assert (decode_image(path, COLOUR) == 127).all()

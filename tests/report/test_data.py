@@ -12,7 +12,7 @@ def test_a_mixed_folder_is_summed_up_line_by_line(tmp_path):
     (tmp_path / "images" / "a").symlink_to(tmp_path / "elsewhere")
     lines = printed(draw_inventory, take_inventory(tmp_path / "images"))
     assert any(line.startswith("sizes") and " more: " in line for line in lines)
-    assert "note     1 images transparent, put on the background" in lines
+    assert "note     1 images transparent in places, put on the background" in lines
     assert any(line.startswith("followed") for line in lines)
 
 
