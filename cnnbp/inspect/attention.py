@@ -71,5 +71,5 @@ def _slope_of_sum(record: Record, layer: int, label: int, images: slice) -> Arra
         dz[label, images] = 1
     tape.gradients = [None] * len(tape.gradients)
     tape.gradients[len(nodes) - 1] = dz
-    tape.backward(nodes[layer + 1 :], tape.params.layout.zeros(np.float64))
+    tape.backward(tape.params.layout.zeros(np.float64), tape.plan.operations[layer + 1 :])
     return tape.gradients[layer][..., images]
