@@ -53,13 +53,15 @@ class Epoch:
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file, with overrides as on the command line. Raises ConfigError with every problem at its place.
 
+    Python files that it imports are run.
+
     >>> config = load_config("configs/lecture.yaml", ["train.epochs=2"])
     >>> config.train.epochs
     2
     >>> [(node.name, node.output_shape) for node in config.network.nodes][:2]
     [('conv1', (1, 4, 4)), ('relu1', (1, 4, 4))]
     """
-    return configuration.load_config(Path(path), overrides)
+    return configuration.load_config(Path(path), overrides, may_import=True)
 
 
 def train(config: Config, *, threads: int | None = None) -> Iterator[Epoch]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -16,21 +16,32 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 class OneOf:
     """Annotation for a pydantic field that holds one model out of several, spelled by its name.
 
-    `models` is a function so that a model may stand in its own list (a residual block holds layers).
+    `models` is a function so that a model may stand in its own list (a residual block holds layers). `more` are others
+    that are known only now and then: it is asked each time.
     """
 
     kind: str
     models: Callable[[], Mapping[str, type[BaseModel]]]
+    more: Callable[[], Mapping[str, type[BaseModel]]] = dict
+
+    @property
+    def known(self) -> Mapping[str, type[BaseModel]]:
+        """All models that may be spelled now."""
+        return {**self.models(), **self.more()}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         fields = {
             name: core_schema.typed_dict_field(handler.generate_schema(model), required=False)
             for name, model in self.models().items()
         }
+        by_home: dict[Any, CoreSchema] = {
+            "models": core_schema.typed_dict_schema(fields, extra_behavior="forbid"),
+            "more": core_schema.no_info_plain_validator_function(self._one_of_more),
+        }
         one_key = core_schema.chain_schema(
             [
                 core_schema.no_info_plain_validator_function(self._as_one_key),
-                core_schema.typed_dict_schema(fields, extra_behavior="forbid"),
+                core_schema.tagged_union_schema(by_home, lambda v: "models" if next(iter(v)) in fields else "more"),
                 core_schema.no_info_plain_validator_function(_the_only_value),
             ]
         )
@@ -49,8 +60,13 @@ class OneOf:
 
     def name_of(self, value: BaseModel) -> str:
         """Return the name that a model is spelled by."""
-        [name] = (name for name, model in self.models().items() if model is type(value))
-        return name
+        known = (name for name, model in self.models().items() if model is type(value))
+        return next(known, None) or str(getattr(value, "type", type(value).__name__))
+
+    def _one_of_more(self, value: Mapping[str, Any]) -> dict[str, BaseModel]:
+        [name] = value
+        one_key: Any = dict[str, self.more()[name]]  # type: ignore[misc]  # so that errors lead through the name
+        return TypeAdapter[dict[str, BaseModel]](one_key).validate_python(value, strict=True)
 
     def _as_one_key(self, value: Any) -> dict[str, Any]:
         if isinstance(value, str):
@@ -59,26 +75,27 @@ class OneOf:
             raise PydanticCustomError(
                 "not_one_key",
                 "a {kind} is a word, or one key with its options",
-                {"kind": self.kind, "known": list(self.models())},
+                {"kind": self.kind, "known": list(self.known)},
             )
         [(name, options)] = value.items()
-        if name not in self.models():
+        if name not in self.known:
             raise PydanticCustomError(
                 "unknown_choice",
                 'unknown {kind} "{name}"',
-                {"kind": self.kind, "name": str(name), "known": list(self.models())},
+                {"kind": self.kind, "name": str(name), "known": list(self.known)},
             )
         return {name: {} if options is None else options}
 
     def _json_schema(self, fields: Mapping[str, Any]) -> Callable[[CoreSchema, GetJsonSchemaHandler], JsonSchemaValue]:
         def describe(_: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-            models = self.models()
+            models, more = self.known, self.more()
+            fields_of_all = {**fields, **{name: _field(model) for name, model in more.items()}}
             words = [name for name, model in models.items() if has_defaults(model)]
             spelled_out = {
                 name: core_schema.typed_dict_field(
                     core_schema.nullable_schema(field["schema"]) if name in words else field["schema"], required=False
                 )
-                for name, field in fields.items()
+                for name, field in fields_of_all.items()
             }
             one_key = handler(core_schema.typed_dict_schema(spelled_out, extra_behavior="forbid"))
             one_key |= {"minProperties": 1, "maxProperties": 1}
@@ -95,6 +112,11 @@ def first_line(model: type[BaseModel]) -> str:
 def has_defaults(model: type[BaseModel]) -> bool:
     """Tell whether the plain word is enough: no option without a default."""
     return not any(field.is_required() for field in model.model_fields.values())
+
+
+def _field(model: type[BaseModel]) -> Any:
+    model.model_rebuild()
+    return core_schema.typed_dict_field(model.__pydantic_core_schema__, required=False)
 
 
 def _the_only_value(chosen: dict[str, BaseModel]) -> BaseModel:

@@ -10,7 +10,7 @@ import typer
 
 from cnnbp.cli.common import Common
 from cnnbp.cli.config_or_run import ConfigOrRun, load_config_or_run, tell_about
-from cnnbp.config import Config, parse_config
+from cnnbp.config import Config, parse_config, require_own_layers_to_work
 from cnnbp.config.numbers import load_numbers
 from cnnbp.errors import ConfigError
 from cnnbp.inspect.examine import is_small
@@ -56,6 +56,7 @@ class Wanted:
     """The options of a batch: see `Labels`, `Weights` and `ImageSeed`; `count` is M where images are drawn.
 
     Without it M is `usual`, else what can be read for a tiny network and the configuration's batch_size for others.
+    `trust` is for the layers that a run has imported.
     """
 
     labels: str | None = None
@@ -63,6 +64,7 @@ class Wanted:
     image_seed: int | None = None
     count: int | None = None
     usual: int | None = None
+    trust: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,9 @@ def read_batch(subject: Path, arguments: Sequence[str] | None, wanted: Wanted, c
 
 def _chosen(subject: Path, arguments: Sequence[str] | None, wanted: Wanted, common: Common) -> Batch:
     files = [Path(argument) for argument in arguments or () if _is_file(argument)]
-    chosen = load_config_or_run(subject, [a for a in arguments or () if not _is_file(a)], common)
+    rest = [argument for argument in arguments or () if not _is_file(argument)]
+    chosen = load_config_or_run(subject, rest, common, trust=wanted.trust)
+    require_own_layers_to_work(chosen.config)
     images = _images(chosen, files, wanted, common)
     loss = chosen.trained.loss if chosen.trained and files else chosen.config.loss.balanced(images.class_counts)
     model = Model(chosen.config.network, loss, chosen.parameters, chosen.running_statistics)

@@ -8,6 +8,7 @@ import typer
 from cnnbp.bench import run_bench
 from cnnbp.cli.common import Common, ConfigFile, DataAndOverrides, load_job, verb
 from cnnbp.cli.config_or_run import tell_about
+from cnnbp.config import require_own_layers_to_work
 from cnnbp.inspect.images import batch_images
 from cnnbp.report.bench import draw_bench
 from cnnbp.report.console import notes_console, results_console
@@ -37,6 +38,7 @@ def bench(
 ) -> None:
     """Time a training step and its layers, next to what this machine does in large matrix products."""
     job = load_job(config, arguments, common)
+    require_own_layers_to_work(job)
     images = batch_images(job, batch or job.train.batch_size, threads=common.cores)
     tell_about(images, job, common)
     with progress_bar(notes_console(quiet=common.quiet)) as bar:

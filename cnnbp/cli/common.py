@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnbp.config import Config, load_config
+from cnnbp.config import Config, OwnCode, layers_of, load_config
 from cnnbp.errors import ConfigError
 
 _PANEL = "Common options"
@@ -88,6 +88,11 @@ DataAndOverrides = Annotated[
 ]
 
 
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the Python code of layers that the run was trained with, if it has any.")
+]
+
+
 def split_arguments(arguments: Sequence[str] | None) -> tuple[Path | None, list[str]]:
     """Return DATA and the overrides out of what stands after CONFIG. Raises ConfigError for a second DATA.
 
@@ -103,5 +108,15 @@ def split_arguments(arguments: Sequence[str] | None) -> tuple[Path | None, list[
 def load_job(config: Path, arguments: Sequence[str] | None, common: Common) -> Config:
     """Read CONFIG with its overrides, DATA and `--seed`. Raises ConfigError with every problem at its place."""
     data, overrides = split_arguments(arguments)
-    job = load_config(config, [*overrides, *common.overrides])
+    job = load_config(config, [*overrides, *common.overrides], may_import=True)
+    if job.code:
+        _tell_what_runs(job.code, common)
     return job if data is None else job.with_data(data)
+
+
+def _tell_what_runs(codes: Sequence[OwnCode], common: Common) -> None:
+    from cnnbp.report.console import notes_console, printable
+
+    for code in codes:
+        line = f"imported {code.name}: {', '.join(layers_of(code))} (SHA-256 {code.digest[:16]}…)"
+        notes_console(quiet=common.quiet).print(printable(line), soft_wrap=True)

@@ -50,8 +50,10 @@ class ConfigOrRun:
         return self.run.checkpoint if self.run else None
 
 
-def load_config_or_run(path: Path, arguments: Sequence[str] | None, common: Common) -> ConfigOrRun:
-    """Read a configuration with its overrides and DATA, or a run with DATA.
+def load_config_or_run(
+    path: Path, arguments: Sequence[str] | None, common: Common, *, trust: bool = False
+) -> ConfigOrRun:
+    """Read a configuration with its overrides and DATA, or a run with DATA; `trust` is for what a run has imported.
 
     Raises ConfigError, also for overrides of a run; CheckpointError.
     """
@@ -60,12 +62,12 @@ def load_config_or_run(path: Path, arguments: Sequence[str] | None, common: Comm
     data, overrides = split_arguments(arguments)
     if overrides:
         raise ConfigError(f"a run keeps its configuration: {overrides[0]!r} cannot change it")
-    return load_run(path, data, common)
+    return load_run(path, data, common, trust=trust)
 
 
-def load_run(path: Path, data: Path | None, common: Common) -> ConfigOrRun:
+def load_run(path: Path, data: Path | None, common: Common, *, trust: bool = False) -> ConfigOrRun:
     """Read a run's best checkpoint, or the given one, and its configuration; DATA takes the place of its images."""
-    trained = load_trained(path)
+    trained = load_trained(path, trust=trust)
     config = trained.for_images(data)
     if common.seed is not None:
         config = config.model_copy(update={"seed": common.seed})

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnnbp.cli.common import Common, verb
+from cnnbp.cli.common import Common, Trust, verb
 from cnnbp.cli.config_or_run import RunPath
 from cnnbp.export import Format, export_checkpoint
 from cnnbp.report.console import notes_console, results_console
@@ -27,10 +27,11 @@ def export(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    trust: Trust = False,
     common: Common,
 ) -> None:
     """Write the best checkpoint's weights to a file that other tools read. Never over a file that exists."""
-    trained = load_trained(run)
+    trained = load_trained(run, trust=trust)
     result = export_checkpoint(trained.checkpoint, to, out or Path(f"{trained.name}.{to}"), overwrite=force)
     if common.json:
         write_json(result)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cnnbp.cli.common import Common, DataAndOverrides, verb
+from cnnbp.cli.common import Common, DataAndOverrides, Trust, verb
 from cnnbp.cli.config_or_run import ConfigOrRun, load_config_or_run, tell_about
 from cnnbp.config import parse_layer
 from cnnbp.errors import ConfigError
@@ -81,6 +81,7 @@ def gradcheck(
     test_itself: Annotated[
         bool, typer.Option("--self-test", help="Plant every bug wherever it shows, without CONFIG: are all found?")
     ] = False,
+    trust: Trust = False,
     common: Common,
 ) -> None:
     """Check every gradient, layer by layer and end to end."""
@@ -92,7 +93,7 @@ def gradcheck(
         _self_test(subject or bug, common)
     if subject is None:
         raise ConfigError("gradcheck needs a CONFIG or a RUN (or --self-test, which takes none)")
-    chosen = load_config_or_run(subject, arguments, common)
+    chosen = load_config_or_run(subject, arguments, common, trust=trust)
     if bug == _LIST:
         _list_bugs(chosen, common)
     report = _check(chosen, bug, sys.maxsize if full else entries, tensors or (), batch, common)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.batch import ImagesAndOverrides, ImageSeed, Labels, Wanted, Weights, read_batch
-from cnnbp.cli.common import Common, verb
+from cnnbp.cli.common import Common, Trust, verb
 from cnnbp.cli.config_or_run import ConfigOrRunPath
 from cnnbp.errors import ConfigError
 from cnnbp.inspect.examine import Inspection, inspect_batch
@@ -42,6 +42,7 @@ def page(
         typer.Option("--break", metavar="LAYER:BUG", help="Plant a bug in one layer's backward; random draws one."),
     ] = None,
     hide: Annotated[bool, typer.Option("--hide", help="With --break: let the reader find it.")] = False,
+    trust: Trust = False,
     common: Common,
 ) -> None:
     """Write one batch's chain rule as a page: one HTML file, to be opened in a browser."""
@@ -49,7 +50,8 @@ def page(
         raise ConfigError("--hide is about a planted bug: add --break LAYER:BUG, or --break random")
     if output.exists() and not (output.is_file() and is_page(output)):
         raise ConfigError(f"{str(output)!r} is there, and is no page of cnnbp: choose another name with -o")
-    chosen = read_batch(subject, arguments, Wanted(labels, weights, image_seed, batch, usual=_IMAGES), common)
+    wanted = Wanted(labels, weights, image_seed, batch, usual=_IMAGES, trust=trust)
+    chosen = read_batch(subject, arguments, wanted, common)
     seed, optimizer = chosen.config.seed, chosen.config.train.optimizer
     inspection = inspect_batch(chosen.model, chosen.images, optimizer, seed=seed, most_shares=_MOST_SHARES)
     planted = _planted(inspection, bug, hide, seed) if bug else None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cnnbp.cli.common import Common, verb
+from cnnbp.cli.common import Common, Trust, verb
 from cnnbp.cli.config_or_run import RunPath
 from cnnbp.data.store import BadImage
 from cnnbp.errors import DataError
@@ -36,10 +36,11 @@ def predict(
     ],
     *,
     top: Annotated[int, typer.Option(min=1, metavar="K", help="Name the K most probable classes.")] = 1,
+    trust: Trust = False,
     common: Common,
 ) -> None:
     """Name the class of each image, with its probability. What cannot be read is named, and stops nothing."""
-    trained = load_trained(run)
+    trained = load_trained(run, trust=trust)
     notes = notes_console(quiet=common.quiet)
     found = find_images(_paths(images))
     draw_notes(found.skipped, {}, notes)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cnnbp.cli.common import Common, load_job, split_arguments, verb
+from cnnbp.cli.common import Common, Trust, load_job, split_arguments, verb
 from cnnbp.cli.processes import as_one, join
 from cnnbp.cli.train_run import TrainOptions, begin, go_on, load, show_start
 from cnnbp.config import Config
@@ -52,6 +52,7 @@ def train(
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Write PNGs into the run directory.")] = True,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")] = False,
+    trust: Trust = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Take one step.", rich_help_panel=_TRIALS)] = False,
     overfit: Annotated[
         int | None,
@@ -68,7 +69,7 @@ def train(
     with as_one(ranks):
         if ranks.rank:
             common = replace(common, quiet=True)
-        options = TrainOptions(run, allow_changes, grads, plots, skip_bad, common, ranks)
+        options = TrainOptions(run, allow_changes, grads, plots, skip_bad, trust, common, ranks)
         _refuse_several(modes)
         if resume:
             go_on(resume, *split_arguments(arguments), options)

@@ -13,7 +13,7 @@ from rich.console import Console
 from cnnbp.cli.common import Common
 from cnnbp.cli.interruption import Interruption
 from cnnbp.cli.streams import StdoutLost
-from cnnbp.config import Config, dump_config, load_config, require_that_it_can_be_written
+from cnnbp.config import Config, dump_config, require_own_layers_to_work, require_that_it_can_be_written
 from cnnbp.engine.ranks import Ranks, gather_texts, require_same
 from cnnbp.errors import CheckpointError, Diverged
 from cnnbp.inspect.costs import network_shapes
@@ -25,7 +25,7 @@ from cnnbp.report.pictures import save_pictures
 from cnnbp.report.progress import Bar, progress_bar
 from cnnbp.report.shapes import draw_shapes
 from cnnbp.training import loop, recorder
-from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, share_checkpoint, share_config, without_data_path
+from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, share_checkpoint, share_config, without_paths
 from cnnbp.training.concerns import Concern
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.divergence import TrainingDiverged
@@ -64,6 +64,7 @@ class TrainOptions:
     grads: int | None
     plots: bool
     skip_bad: bool
+    trust: bool
     common: Common
     ranks: Ranks
 
@@ -105,8 +106,9 @@ def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOpti
         _follow(options)
         return
     with claimed(existing_run_directory(run)) as directory:
-        checkpoint = load_checkpoint(run) if run.is_file() else newest_checkpoint(directory)
-        config = load_config(directory.config, [*overrides, *options.common.overrides])
+        trust = options.trust
+        checkpoint = load_checkpoint(run, trust=trust) if run.is_file() else newest_checkpoint(directory, trust=trust)
+        config = directory.read_config(checkpoint.config.code, [*overrides, *options.common.overrides])
         config = config if data is None else config.with_data(data)
         if not options.allow_changes:
             refuse_changes(checkpoint.config, config)
@@ -124,14 +126,16 @@ def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOpti
 def _follow(options: TrainOptions) -> None:
     """Train on with rank 0, which alone has to see the run directory."""
     if not options.ranks.any(False):
-        checkpoint, config = share_checkpoint(None, options.ranks), share_config(None, options.ranks)
+        checkpoint = share_checkpoint(None, options.ranks)
+        config = share_config(None, checkpoint, options.ranks)
         job = load(config, options, before=checkpoint.known)
         with job.engine:
             _train(partial(Follower, job, adapted_state(checkpoint, job)), options)
 
 
 def _train_on(checkpoint: Checkpoint, directory: RunDirectory, config: Config, options: TrainOptions) -> None:
-    checkpoint, config = share_checkpoint(checkpoint, options.ranks), share_config(config, options.ranks)
+    checkpoint = share_checkpoint(checkpoint, options.ranks)
+    config = share_config(config, checkpoint, options.ranks)
     job = load(config, options, before=checkpoint.known)
     if options.allow_changes:
         report.draw_other_images(other_images(directory, checkpoint, job.datasets), options.notes)
@@ -154,7 +158,9 @@ def load(
     `before` are the images that a run knows that goes on.
     """
     require_that_it_can_be_written(config)
-    require_same("settings", dump_config(without_data_path(config)), options.ranks)
+    require_own_layers_to_work(config)
+    require_same("settings", dump_config(without_paths(config)), options.ranks)
+    require_same("imported files", " ".join(code.digest for code in config.code), options.ranks)
     with progress_bar(options.notes) as bar:
         datasets = load_datasets(
             config,
@@ -235,7 +241,7 @@ def _explained(recorder: Recorder | Follower) -> Iterator[None]:
 def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:
     """Measure the best checkpoint, and write and show what came of the run."""
     job, state, directory = recorder.job, recorder.state, recorder.directory
-    best = share_checkpoint(load_checkpoint(directory.best), options.ranks).state
+    best = share_checkpoint(load_checkpoint(directory.best, trust=True), options.ranks).state
     evaluated = _evaluate(job, best, options)
     status: Status = "stopped early" if state.epoch < job.config.train.epochs else "finished"
     run = str(directory.path)

@@ -7,6 +7,7 @@ import yaml
 
 from cnnbp.config.loader import parse_config
 from cnnbp.config.models import Config
+from cnnbp.config.own_layers import carried
 from cnnbp.config.scalars import resolved
 from cnnbp.errors import ConfigError
 
@@ -24,7 +25,7 @@ def require_that_it_can_be_written(config: Config) -> None:
     Every way to make one should see to that. A run asks before its first step: it could be neither resumed nor used.
     """
     try:
-        again = parse_config(dump_config(config), "written down")
+        again = parse_config(dump_config(config), "written down", find_code=carried(config.code))
     except ConfigError as error:
         raise ConfigError(f"this configuration cannot be written down and read again:\n{error}") from error
     changed = [name for name in Config.model_fields if getattr(again, name) != getattr(config, name)]

@@ -11,37 +11,89 @@ from cnnbp.config.checks import data_problems, loss_problems, shape_problems
 from cnnbp.config.messages import problems_of
 from cnnbp.config.models import Config, Origin
 from cnnbp.config.overrides import overridden
-from cnnbp.config.problems import Mark, Problem, refusal
+from cnnbp.config.own_layers import Find, OwnCode, beside, merged, nothing
+from cnnbp.config.problems import Mark, Problem, described, refusal
 from cnnbp.config.tree import Node, find
 from cnnbp.config.yaml_text import TextError, read_yaml, source_of
 from cnnbp.errors import ConfigError
+from cnnbp.layers.own import Layers, knowing
 
+IMPORT = "import"
 LARGEST_FILE = 1 << 20  # bytes
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a YAML file and `key=value` overrides. Raises ConfigError with every problem at its place."""
-    return parse_config(text_of(path), str(path), overrides)
+def load_config(path: Path, overrides: Sequence[str] = (), *, may_import: bool = False) -> Config:
+    """Read a YAML file and `key=value` overrides. Raises ConfigError with every problem at its place.
+
+    What it imports is run only with `may_import`: for a file that the user has named, not for one that is found.
+    """
+    find_code = beside(path.absolute().parent) if may_import else nothing
+    return parse_config(text_of(path), str(path), overrides, find_code)
 
 
-def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> Config:
+def read_plain(path: Path) -> Any:
+    """Return what a YAML file says, neither checked nor imported. Raises ConfigError for what is no YAML."""
+    text, problems = text_of(path), list[Problem]()
+    try:
+        root = read_yaml(text, source_of(text, str(path)), problems)
+    except TextError as error:
+        raise refusal([*problems, error.problem]) from error
+    if problems:
+        raise refusal(problems)
+    return root.plain()
+
+
+def parse_config(text: str, source: str, overrides: Sequence[str] = (), find_code: Find = nothing) -> Config:
     """Read YAML text from the file `source`. Raises ConfigError with every problem at its place.
 
-    A relative data.path starts at that file's folder; in an override, at the working directory.
+    A relative data.path starts at that file's folder; in an override, at the working directory. What `import` names is
+    run, if `find_code` finds it.
     """
     problems: list[Problem] = []
     try:
         root = read_yaml(text, source_of(text, source), problems)
     except TextError as error:
         raise refusal([*problems, error.problem]) from error
-    for override in overrides:
+    imports, others = _divided(overrides)
+    for override in imports:
         root = overridden(root, override, Config, problems)
-    misread = {problem.mark for problem in problems}  # what follows from these need not be told
-    config, found = _checked(root)
+    code, layers = _imported(root, find_code, problems)
+    with knowing(layers):
+        for override in others:
+            root = overridden(root, override, Config, problems)
+        misread = {problem.mark for problem in problems}  # what follows from these need not be told
+        config, found = _checked(root)
     problems += (problem for problem in found if problem.mark not in misread)
     if config is None or problems:
         raise refusal(problems)
+    config._code = code
     return _with_absolute_path(config, root, Path(source).absolute().parent)
+
+
+def _divided(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the overrides of `import`, which decide on what others may say, and the others."""
+    of_import = [override for override in overrides if override.partition("=")[0] == IMPORT]
+    return of_import, [override for override in overrides if override not in of_import]
+
+
+def _imported(root: Node, find_code: Find, problems: Sequence[Problem]) -> tuple[tuple[OwnCode, ...], Layers]:
+    """Run what the configuration imports. Raises ConfigError at once where that fails: no layer of it is known then."""
+    place = find(root, (IMPORT,))
+    if not place.is_exact:
+        return (), {}
+    entries = place.node.children
+    if not isinstance(place.node.value, tuple) or not all(isinstance(entry.value, str) for entry in entries):
+        message = f"import must be a list of Python files and modules, not {described(place.node.plain())}"
+        raise refusal([*problems, Problem(message, place.node.mark)])
+    found: list[OwnCode] = []
+    layers: Layers = {}
+    for entry in entries:
+        try:
+            found.append(find_code(str(entry.value), entry.mark.source.is_file))
+            layers = merged(found)
+        except ConfigError as error:
+            raise refusal([*problems, Problem(str(error), entry.mark)]) from error
+    return tuple(found), layers
 
 
 def _checked(root: Node) -> tuple[Config | None, list[Problem]]:

@@ -2,11 +2,12 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from os.path import expanduser
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import unquote_to_bytes
 
 from pydantic import (
@@ -20,10 +21,12 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
+    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from cnnbp.config.own_layers import OwnCode
 from cnnbp.config.scalars import LARGEST_INTEGER
 from cnnbp.config.tree import Node
 from cnnbp.data.augment import AUGMENTATIONS, Augmentation
@@ -183,7 +186,24 @@ class Origin:
     root: Node | None = field(default=None, compare=False)
 
 
-class Config(Section):
+if TYPE_CHECKING:
+
+    class _Importing(Section):
+        """What has the option `import`, which Python itself has another use for."""
+else:
+    _Importing = create_model(
+        "_Importing",
+        __base__=Section,
+        **{
+            "import": (
+                tuple[str, ...] | None,
+                Field(default=None, description="Python files, or modules, whose layers may be used. They are run."),
+            )
+        },
+    )
+
+
+class Config(_Importing):
     """A network, its data and its training."""
 
     seed: NonNegativeInt = Field(default=0, description="All random numbers follow from it.")
@@ -196,6 +216,17 @@ class Config(Section):
     train: TrainConfig = Field(default=TrainConfig(), description="How it is trained.")
 
     _origin: Origin = PrivateAttr(default=Origin())
+    _code: tuple[OwnCode, ...] = PrivateAttr(default=())
+
+    @property
+    def code(self) -> tuple[OwnCode, ...]:
+        """What has been imported."""
+        return self._code
+
+    def importing(self, names: Mapping[str, str]) -> Self:
+        """Return the configuration with each imported file spelled in another way."""
+        spelled = tuple(names[code.name] for code in self.code)
+        return self.model_copy(update={"import": spelled}) if spelled else self
 
     @cached_property
     def network(self) -> Network:

@@ -21,8 +21,8 @@ def behind(candidates: Sequence[Candidate], step: Step) -> Sequence[Candidate]:
     """Return what may stand one step further in; the same, for a step that is not the language's (a list's index)."""
     for candidate in candidates:
         if isinstance(candidate, OneOf):
-            if step in candidate.models():
-                return (candidate.models()[str(step)],)
+            if step in candidate.known:
+                return (candidate.known[str(step)],)
         elif step in candidate.model_fields:
             return _behind_option(candidate, str(step))
     return candidates

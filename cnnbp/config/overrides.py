@@ -75,7 +75,7 @@ def _with_key(node: Node, steps: Steps, value: Node, candidates: Sequence[Candid
 
 def _with_option(node: Node, steps: Steps, value: Node, choice: OneOf) -> Node:
     """Write into the options of the choice that is there, unless the step is a choice itself."""
-    (word, mark), models = steps[0], choice.models()
+    (word, mark), models = steps[0], choice.known
     name = _chosen(node)
     if word == name or name not in models or (word in models and word not in models[name].model_fields):
         kept = node if word == name and isinstance(node.value, Mapping) else Node(mark, {})

@@ -1,16 +1,20 @@
 """The configuration's JSON Schema: an editor that is given it completes, explains and checks while one types."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from cnnbp.config.models import Config
+from cnnbp.config.own_layers import OwnCode, merged
+from cnnbp.layers.own import knowing
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the schema, JSON Schema draft 2020-12."""
-    described = Config.model_json_schema(schema_generator=_Generator)
+def json_schema(code: Sequence[OwnCode] = ()) -> dict[str, Any]:
+    """Return the schema, JSON Schema draft 2020-12, with the layers of imported files."""
+    with knowing(merged(code)):
+        described = Config.model_json_schema(schema_generator=_Generator)
     return {"$schema": GenerateJsonSchema.schema_dialect, "title": "cnnbp configuration", **described}
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cnnbp.config import load_config
+from cnnbp.config import load_config, read_plain
 from cnnbp.errors import CheckpointError, CnnbpError
-from cnnbp.training.resume import options_of
+from cnnbp.training.resume import flat, options_of
 from cnnbp.training.run_directory import CHECKPOINTS, RunDirectory
 from cnnbp.training.state import EpochMetrics, best_epoch
 from cnnbp.training.summary import Evaluation
@@ -45,7 +45,7 @@ def read_record(path: Path) -> RunRecord:
     """Read a run directory. Raises CheckpointError where its configuration cannot be read."""
     directory = RunDirectory(path)
     try:
-        options = options_of(load_config(directory.config))
+        options = _options(directory)
         files = [file for file in path.iterdir() if file.is_file()]
         ended = max(file.stat().st_mtime for file in files)
     except CnnbpError as error:
@@ -54,6 +54,15 @@ def read_record(path: Path) -> RunRecord:
         raise CheckpointError(f"cannot read {str(path)!r}: {error.strerror}") from error
     status, evaluation = _outcome(path)
     return RunRecord(str(path), status, options, tuple(_epochs(directory.metrics.jsonl)), evaluation, ended)
+
+
+def _options(directory: RunDirectory) -> Mapping[str, Any]:
+    """Return a run's options; a configuration that imports layers is not checked, as that would run them."""
+    plain = read_plain(directory.config)
+    if not isinstance(plain, dict) or not plain.get("import"):
+        return options_of(load_config(directory.config))
+    data = {key: value for key, value in (plain.get("data") or {}).items() if key != "path"}
+    return dict(flat({**plain, "data": data}))
 
 
 def find_runs(root: Path) -> list[Path]:

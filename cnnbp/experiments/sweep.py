@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from cnnbp.config import load_config
+from cnnbp.config import Config, load_config
 from cnnbp.errors import ConfigError
 from cnnbp.experiments.grid import Trial
 from cnnbp.experiments.records import read_record
@@ -37,13 +37,17 @@ class Sweep:
         """Return the run directory of a trial."""
         return self.folder / trial.name
 
+    def config_of(self, trial: Trial) -> Config:
+        """Return the configuration of a trial."""
+        return load_config(self.config, [*self.shared, *trial.overrides], may_import=True)
+
     def is_done(self, trial: Trial) -> bool:
         """Tell whether a trial's run has ended. Raises ConfigError where it was made with other options."""
         directory = RunDirectory(self.run_of(trial))
         if not directory.config.is_file():
             return False
-        wanted = load_config(self.config, [*self.shared, *trial.overrides])
-        changes = changed_keys(load_config(directory.config), wanted)
+        wanted = self.config_of(trial)
+        changes = changed_keys(directory.read_config(wanted.code), wanted)
         if changes:
             raise ConfigError(
                 f"{str(directory.path)!r} was trained with other options ({changes[0]}): name another folder by --into"
@@ -100,7 +104,7 @@ class SweepRunner:
         run = self.sweep.run_of(trial)
         command = [sys.executable, "-m", "cnnbp", "train"]
         if RunDirectory(run).config.is_file():
-            command += ["--resume", str(run)]
+            command += ["--resume", str(run), *(["--trust"] if self.sweep.config_of(trial).code else [])]
         else:
             data = [] if self.sweep.data is None else [str(self.sweep.data)]
             command += [str(self.sweep.config), *data, *self.sweep.shared, *trial.overrides, "--run", str(run)]

@@ -5,7 +5,7 @@ import json
 from cnnbp import __version__
 from cnnbp.arrays import Array
 from cnnbp.config import dump_config
-from cnnbp.training.checkpoint import Checkpoint, without_data_path
+from cnnbp.training.checkpoint import Checkpoint, without_paths
 
 
 def weights(checkpoint: Checkpoint) -> dict[str, Array]:
@@ -31,5 +31,5 @@ def metadata(checkpoint: Checkpoint) -> dict[str, str]:
         "classes": json.dumps(checkpoint.classes, ensure_ascii=False).encode("utf-8", "backslashreplace").decode(),
         "mean": json.dumps(checkpoint.normalization.mean),
         "std": json.dumps(checkpoint.normalization.std),
-        "config": dump_config(without_data_path(checkpoint.config)),
+        "config": dump_config(without_paths(checkpoint.config)),
     }

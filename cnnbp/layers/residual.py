@@ -9,6 +9,7 @@ from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, LayerName, Params
 from cnnbp.layers.operators import Operator
+from cnnbp.layers.own import known_layers
 from cnnbp.spelling import OneOf
 
 
@@ -57,5 +58,5 @@ class Residual(BaseModel):
     shortcut: "LayerSpecs" = Field(default=(), description="Layers beside them; by default x itself.")
 
 
-LayerSpec = Annotated[Layer | Residual, OneOf("layer", _spellings)]
+LayerSpec = Annotated[Layer | Residual, OneOf("layer", _spellings, known_layers)]
 LayerSpecs = tuple[LayerSpec, ...]

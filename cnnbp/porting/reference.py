@@ -23,7 +23,7 @@ from cnnbp.porting.tensors import (
     pass_of,
     value_name,
 )
-from cnnbp.training.checkpoint import without_data_path
+from cnnbp.training.checkpoint import without_paths
 
 FORMAT = 1
 LARGEST_IMAGE_GRADIENTS = 256 << 20  # bytes of all images' gradients together; more are left out
@@ -109,7 +109,7 @@ def reference_of(record: Record, config: Config, images: Images, layout: Layout)
         longest_sum(network.nodes, len(record.labels)),
         {tensor.name: _written(tensor, layout, rounding.get(tensor.name, 0.0)) for tensor in tensors},
         left_out,
-        dump_config(without_data_path(config)),
+        dump_config(without_paths(config)),
     )
     return Reference(description, {tensor.name: layout.arranged(tensor.array, tensor.axes) for tensor in tensors})
 

@@ -186,6 +186,7 @@ def draw_summary(summary: Summary, console: Console) -> None:
 
 def _next_commands(summary: Summary, run: str) -> dict[str, str]:
     """Return what can be typed next, each with what it is good for."""
+    run += " --trust" * bool(summary.imported)
     if summary.status == "interrupted":
         return {f"train --resume {run}": "goes on as if it had never stopped"}
     return {

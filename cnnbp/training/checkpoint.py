@@ -1,7 +1,7 @@
 """Checkpoints: a training state and what is needed to use it, as an .npz without times, paths or hosts."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from cnnbp.arrays import Array
-from cnnbp.config import Config, check_against_classes, dump_config, parse_config
+from cnnbp.config import Config, OwnCode, carried, check_against_classes, dump_config, parse_config
 from cnnbp.data.normalize import Normalization
 from cnnbp.engine.ranks import Ranks
 from cnnbp.errors import CheckpointError, ConfigError
@@ -48,6 +48,15 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class _Code:
+    """An imported file: its text, and the digest that it is known by."""
+
+    name: str
+    sha256: str
+    source: str
+
+
+@dataclass(frozen=True)
 class _Description:
     """All of a checkpoint that is no array."""
 
@@ -62,13 +71,15 @@ class _Description:
     sums: EpochSums
     history: list[EpochMetrics]
     last_step: tuple[TensorStep, ...]
+    code: tuple[_Code, ...] = ()
 
 
 _DESCRIPTION = TypeAdapter(_Description)
 
 
-def without_data_path(config: Config) -> Config:
-    """Return the configuration without what depends on the machine."""
+def without_paths(config: Config) -> Config:
+    """Return the configuration without what depends on the machine: where images and imported files lie."""
+    config = config.importing({code.name: code.name for code in config.code})
     if config.data is None:
         return config
     return config.model_copy(update={"data": config.data.model_copy(update={"path": None})})
@@ -79,7 +90,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     state = checkpoint.state
     description = _Description(
         FORMAT,
-        dump_config(without_data_path(checkpoint.config)),
+        dump_config(without_paths(checkpoint.config)),
         checkpoint.classes,
         checkpoint.normalization,
         checkpoint.images,
@@ -89,16 +100,22 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         state.sums,
         state.history,
         state.last_step,
+        tuple(_Code(code.name, code.digest, code.source) for code in checkpoint.config.code),
     )
     text = json.dumps(asdict(description)).encode()
     write_archive(path, {"description": np.frombuffer(text, np.uint8), **_arrays(state, checkpoint.known)})
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises CheckpointError for one that is damaged, foreign or newer."""
+def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
+    """Read a checkpoint. Raises CheckpointError for one that is damaged, foreign or newer.
+
+    Layers that are not cnnbp's own are Python code, which is run with `trust`; without, such a checkpoint is refused.
+    """
     with ArchiveReader(path) as archive:
         description = _read_description(path, archive)
-        config = _read_config(path, description.config)
+        if description.code and not trust:
+            raise CheckpointError(_untrusted(path, description.code))
+        config = _read_config(path, description)
         _check_size(archive, config, description.known)
         state = TrainingState.zeros(config)
         known = KnownImages.none(description.known)
@@ -191,17 +208,18 @@ def share_checkpoint(checkpoint: Checkpoint | None, ranks: Ranks) -> Checkpoint:
             content = ranks.broadcast(copy.read_bytes() if checkpoint else b"")
             if not checkpoint:
                 copy.write_bytes(content)
-                return load_checkpoint(copy)
+                return load_checkpoint(copy, trust=True)  # rank 0 has been asked
     assert checkpoint
     return checkpoint
 
 
-def share_config(config: Config | None, ranks: Ranks) -> Config:
-    """Return the configuration of rank 0; the others give none."""
+def share_config(config: Config | None, checkpoint: Checkpoint, ranks: Ranks) -> Config:
+    """Return the configuration of rank 0, which goes on from a checkpoint; the others give none."""
     content = ranks.broadcast(
         dump_config(config).encode("utf-8", "surrogateescape") if config and ranks.size > 1 else b""
     )
-    return config or parse_config(content.decode("utf-8", "surrogateescape"), "config.yaml")
+    find = carried(checkpoint.config.code)
+    return config or parse_config(content.decode("utf-8", "surrogateescape"), "config.yaml", find_code=find)
 
 
 def _arrays(state: TrainingState, known: KnownImages) -> dict[str, Array]:
@@ -235,9 +253,20 @@ def _read_description(path: Path, archive: ArchiveReader) -> _Description:
         raise CheckpointError(f"{str(path)!r} has no valid description{reason}") from error
 
 
-def _read_config(path: Path, text: str) -> Config:
+def _untrusted(path: Path, codes: Sequence[_Code]) -> str:
+    named = ", ".join(f"{code.name} (SHA-256 {code.sha256[:16]}…)" for code in codes)
+    return (
+        f"{str(path)!r} was trained with layers of its own, which are Python code: {named}\n"
+        "  to use it is to run that code; --trust does, once you have read it, and know who wrote it"
+    )
+
+
+def _read_config(path: Path, description: _Description) -> Config:
+    codes = [OwnCode(code.name, code.source, f"{path}: {code.name}") for code in description.code]
+    if any(code.digest != told.sha256 for code, told in zip(codes, description.code, strict=True)):
+        raise CheckpointError(f"{str(path)!r} has imported files that are not those that it was trained with")
     try:
-        return parse_config(text, str(path))
+        return parse_config(description.config, str(path), find_code=carried(codes))
     except ConfigError as error:
         raise CheckpointError(f"the configuration in {str(path)!r} is not valid here:\n{error}") from error
 

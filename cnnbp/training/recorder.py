@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -87,7 +87,9 @@ class Recorder:
 
     def write_settings(self) -> None:
         """Write what the run is made with: the environment, and the configuration as the last."""
-        self.directory.write_json("environment.json", asdict(describe_environment(self.job.engine.threads)))
+        imported = {code.name: code.digest for code in self.job.config.code}
+        environment = describe_environment(self.job.engine.threads, imported)
+        self.directory.write_json("environment.json", asdict(environment))
         self.directory.write_config(self.job.config)
 
     def _record(self, event: EpochEvent) -> None:
@@ -114,9 +116,10 @@ class Environment:
     cores: int | None
     threads: int
     system: str
+    imported: Mapping[str, str]  # the SHA-256 of each file that the configuration imports
 
 
-def describe_environment(threads: int) -> Environment:
+def describe_environment(threads: int, imported: Mapping[str, str]) -> Environment:
     """Look at this process; `threads` is how many the engine uses."""
     return Environment(
         platform.python_version(),
@@ -126,6 +129,7 @@ def describe_environment(threads: int) -> Environment:
         os.cpu_count(),
         threads,
         f"{platform.system()} {platform.release()} {platform.machine()}",
+        imported,
     )
 
 

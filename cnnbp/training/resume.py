@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnbp.config import Config
 from cnnbp.errors import CheckpointError, ConfigError, DataError
-from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, without_data_path
+from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, without_paths
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.job import Job
 from cnnbp.training.known import FolderChanges, Role
@@ -30,12 +30,12 @@ class Change:
         return f"{self.key}: {self.before} → {self.after}"
 
 
-def newest_checkpoint(run: RunDirectory) -> Checkpoint:
+def newest_checkpoint(run: RunDirectory, *, trust: bool = False) -> Checkpoint:
     """Return `last`, or `best` where the process ended after writing it and before the `last` that knows of it.
 
     Raises CheckpointError for a damaged one, with what can be done.
     """
-    last, best = _readable(run.last), _readable(run.best)
+    last, best = _readable(run.last, trust), _readable(run.best, trust)
     if isinstance(last, CheckpointError):
         way_out = "" if isinstance(best, CheckpointError) else _from_best(run, best)
         raise CheckpointError(f"{last}{way_out}") from last
@@ -57,7 +57,7 @@ def changed_keys(before: Config, after: Config) -> list[Change]:
 
 def options_of(config: Config) -> dict[str, Any]:
     """Return every option of a configuration by its dotted key, other than where the images are."""
-    return dict(_flat(without_data_path(config).model_dump(mode="json")))
+    return dict(flat(without_paths(config).model_dump(mode="json")))
 
 
 def refuse_changes(checkpoint: Config, wanted: Config) -> None:
@@ -108,9 +108,9 @@ def adapted_state(checkpoint: Checkpoint, job: Job) -> TrainingState:
     return state
 
 
-def _readable(path: Path) -> Checkpoint | CheckpointError:
+def _readable(path: Path, trust: bool) -> Checkpoint | CheckpointError:
     try:
-        return load_checkpoint(path)
+        return load_checkpoint(path, trust=trust)
     except CheckpointError as error:
         return error
 
@@ -119,14 +119,14 @@ def _from_best(run: RunDirectory, best: Checkpoint) -> str:
     return f"\n  the best one is whole: --resume {run.best} goes on after epoch {best.state.epoch}"
 
 
-def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each value of nested mappings and lists with its dotted key."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _flat(inner, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list):
+            yield from flat(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
-            yield from _flat(inner, f"{key}.{index}")
+            yield from flat(inner, f"{key}.{index}")
     else:
         yield key, value
 

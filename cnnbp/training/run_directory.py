@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbp.arrays import Array
-from cnnbp.config import Config, dump_config
+from cnnbp.config import Config, OwnCode, carried, dump_config, parse_config, text_of
 from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.files import PARTIAL, opened, write_text, written_whole
 from cnnbp.training.datasets import Datasets
@@ -25,7 +25,8 @@ _SPLIT = "split.csv"
 CHECKPOINTS = "checkpoints"
 _SUMMARY = "summary.json"
 _FINISHED = ("finished", "stopped early")
-_STARTED_WITH = {CHECKPOINTS, _SPLIT, "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
+_IMPORTED = "imported"
+_STARTED_WITH = {CHECKPOINTS, _IMPORTED, _SPLIT, "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
 
 _TIMES = ("images_per_second", "seconds")  # what differs between equal runs
 COLUMNS = (*(field.name for field in fields(EpochMetrics)), *_TIMES)
@@ -93,9 +94,33 @@ class RunDirectory:
         """A line for each epoch, in two formats."""
         return MetricsLog(self.path)
 
+    @property
+    def imported(self) -> Path:
+        """Copies of the Python files that the configuration imports."""
+        return self.path / _IMPORTED
+
     def write_config(self, config: Config) -> None:
-        """Write config.yaml."""
-        write_text(self.config, dump_config(config))
+        """Write config.yaml, after copies of what it imports."""
+        files = [code for code in config.code if code.is_file]
+        if files:
+            self.imported.mkdir(exist_ok=True)
+        for code in files:
+            write_text(self.imported / code.name, code.source)
+        names = {code.name: f"{_IMPORTED}/{code.name}" if code.is_file else code.name for code in config.code}
+        write_text(self.config, dump_config(config.importing(names)))
+
+    def read_config(self, codes: Sequence[OwnCode], overrides: Sequence[str] = ()) -> Config:
+        """Read config.yaml; what it imports are these files, which a checkpoint carries.
+
+        Raises CheckpointError where a copy of one says something else.
+        """
+        for code in codes:
+            copy = self.imported / code.name
+            if copy.is_file() and copy.read_bytes() != code.source.encode():
+                raise CheckpointError(
+                    f"{str(copy)!r} has changed: what the run was trained with has the SHA-256 {code.digest}"
+                )
+        return parse_config(text_of(self.config), str(self.config), overrides, carried(codes))
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a small file for other programs; NaN and infinities are null, for JSON has none."""

@@ -38,6 +38,7 @@ class Summary:
     best: EpochMetrics | None
     evaluation: Evaluation | None
     concerns: tuple[Concern, ...]
+    imported: tuple[str, ...]
 
 
 def summarize(
@@ -64,6 +65,7 @@ def summarize(
         best=best_epoch(state.history),
         evaluation=_evaluation(evaluated) if evaluated else None,
         concerns=tuple(concerns),
+        imported=tuple(code.name for code in job.config.code),
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnbp.config import Config, load_config
+from cnnbp.config import Config
 from cnnbp.errors import CheckpointError
 from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
 from cnnbp.training.run_directory import RunDirectory, existing_run_directory, run_directory_around
@@ -36,13 +36,13 @@ class Trained:
         return self.config if folder is None else self.config.with_data(folder)
 
 
-def load_trained(path: Path) -> Trained:
+def load_trained(path: Path, *, trust: bool = False) -> Trained:
     """Read the best checkpoint of a run directory, its last one where no epoch is over yet, or the given file.
 
-    Raises CheckpointError.
+    With `trust` layers of its own, which are Python code, are run. Raises CheckpointError.
     """
     run, file = _located(path)
-    checkpoint = load_checkpoint(file)
+    checkpoint = load_checkpoint(file, trust=trust)
     return Trained(checkpoint, file, run, _with_images_of(run, checkpoint.config) if run else checkpoint.config)
 
 
@@ -58,5 +58,5 @@ def _located(path: Path) -> tuple[RunDirectory | None, Path]:
 
 def _with_images_of(run: RunDirectory, config: Config) -> Config:
     """Checkpoints do not say where their images were; the run's configuration does."""
-    data = load_config(run.config).data
+    data = run.read_config(config.code).data
     return config if data is None or data.path is None else config.with_data(data.path)

@@ -177,7 +177,7 @@ def test_json_is_one_document_and_nothing_else():
 
 
 def test_a_bug_keeps_its_traceback():
-    code = "import cnnbp.cli.schema as s; s.json_schema = lambda: 1 / 0; from cnnbp.cli import main; main()"
+    code = "import cnnbp.cli.schema as s; s.json_schema = lambda code: 1 / 0; from cnnbp.cli import main; main()"
     result = subprocess.run([sys.executable, "-c", code, "schema"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
     assert "Traceback" in result.stderr

@@ -81,9 +81,9 @@ def test_a_resumed_run_writes_its_new_configuration_before_what_is_made_with_it(
 
 
 def test_it_names_what_the_last_bits_depend_on():
-    environment = describe_environment(3)
+    environment = describe_environment(3, {"layers.py": "0a"})
     assert environment.python == platform.python_version()
     assert (environment.packages["cnnbp"], environment.packages["numpy"]) == (__version__, np.__version__)
-    assert environment.threads == 3
+    assert (environment.threads, environment.imported) == (3, {"layers.py": "0a"})
     assert environment.blas
     assert environment.cpu
