@@ -8,9 +8,10 @@ from time import perf_counter
 import numpy as np
 
 from cnnbp.arrays import Arena, Array
-from cnnbp.gradcheck.claims import LayerClaim
+from cnnbp.gradcheck.claims import Claim, LayerClaim
+from cnnbp.gradcheck.comparison import Finding
 from cnnbp.gradcheck.endtoend import NetworkCase, examined_network_case, network_case
-from cnnbp.gradcheck.examination import Examination, Finding, brief_examinations, examinations, run_all
+from cnnbp.gradcheck.examination import Plan, brief_examinations, examinations, run_all
 from cnnbp.gradcheck.explanation import layer_result, merged, traced
 from cnnbp.gradcheck.layerwise import LayerCase, layer_cases, loss_cases
 from cnnbp.gradcheck.point import Point
@@ -76,9 +77,7 @@ def _network_cases(point: Point, seed: int, workers: Workers) -> list[NetworkCas
     return list(workers.map(lambda piece, arena: piece[0](piece[1]), work))
 
 
-def _plan(
-    alone: Sequence[LayerClaim], whole: Sequence[Sequence[LayerClaim]], entries: int | None, seed: int
-) -> list[Examination]:
+def _plan(alone: Sequence[Claim], whole: Sequence[Sequence[LayerClaim]], entries: int | None, seed: int) -> list[Plan]:
     """Plan to check the layers alone and the network at its own point in full measure, and briefly elsewhere.
 
     Layers alone are checked with moved parameters anyway.

@@ -10,7 +10,7 @@ from cnnbp.arrays import Arena, Array
 from cnnbp.engine import values_in_use
 from cnnbp.gradcheck.arguments import Argument
 from cnnbp.gradcheck.computation import Forward
-from cnnbp.gradcheck.rounding import Amplification
+from cnnbp.gradcheck.rounding import UNIT_ROUNDOFF, Amplification
 
 STACK_BYTES = (
     16 << 20
@@ -56,6 +56,11 @@ class Claim(Protocol):
         ...
 
     @property
+    def unit_roundoff(self) -> float:
+        """How precise an evaluation is."""
+        ...
+
+    @property
     def copies(self) -> int:
         """How many perturbed copies to evaluate together."""
         ...
@@ -92,6 +97,8 @@ class LayerClaim:
     argument: Argument
     gradient: Array
     amplification: Amplification | None  # None: no rounding is allowed for
+
+    unit_roundoff = UNIT_ROUNDOFF
 
     @cached_property
     def rounding(self) -> Array:

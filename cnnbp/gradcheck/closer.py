@@ -4,9 +4,9 @@ import numpy as np
 
 from cnnbp.arrays import Arena
 from cnnbp.gradcheck.claims import Claim
-from cnnbp.gradcheck.comparison import DIFFERENT, Verdict
+from cnnbp.gradcheck.comparison import DIFFERENT, Finding, Verdict
 from cnnbp.gradcheck.computation import hold_branches
-from cnnbp.gradcheck.examination import Examination, Finding
+from cnnbp.gradcheck.examination import Examination
 from cnnbp.gradcheck.numeric import COMPLEX_STEP
 from cnnbp.gradcheck.sampling import sample
 from cnnbp.gradcheck.workers import Workers

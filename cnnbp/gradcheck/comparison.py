@@ -1,7 +1,8 @@
 """Compare what backward says with what differences say, entry by entry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
 
@@ -36,6 +37,20 @@ class Comparison:
     kink: Array
     verdicts: Array
 
+    def joined(self, other: "Comparison") -> "Comparison":
+        """Return the comparison with further entries."""
+        return Comparison(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
+    def improved(
+        self, where: Array, numeric: Array, bound: Array, verdicts: Array | Verdict, kink: Array | bool = False
+    ) -> "Comparison":
+        """Return the comparison with some entries (by position) judged anew."""
+        new = {"numeric": numeric, "bound": bound, "kink": kink, "verdicts": verdicts}
+        arrays = {name: getattr(self, name).copy() for name in new}
+        for name, values in new.items():
+            arrays[name][where] = values
+        return replace(self, **arrays)
+
 
 @dataclass(frozen=True)
 class Direction:
@@ -45,6 +60,34 @@ class Direction:
     numeric: float
     rounding: float
     verdict: Verdict
+
+    @property
+    def unchecked(self) -> int:
+        """None: all entries move."""
+        return 0
+
+
+class Together(Protocol):
+    """What came of moving entries together."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """On all of them."""
+        ...
+
+    @property
+    def unchecked(self) -> int:
+        """How many entries were in no movement that says anything."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came out; `direction` is None where every entry was checked on its own."""
+
+    claim: Claim
+    comparison: Comparison
+    direction: Together | None
 
 
 def compare(probe: Probe, entries: Array, h: float) -> Comparison:
@@ -101,12 +144,12 @@ def compare_along(probe: Probe) -> Direction | None:
     return Direction(analytic, exact, rounding, verdict)
 
 
-def is_in_doubt(comparison: Comparison, direction: Direction | None, claim: Claim) -> bool:
+def is_in_doubt(comparison: Comparison, direction: Together | None, claim: Claim) -> bool:
     """Tell whether something is not right by no more than a few times its rounding."""
     wrong = comparison.verdicts >= Verdict.INCONCLUSIVE
     off = np.abs(comparison.analytic - comparison.numeric)[wrong]
     if (off <= DOUBT * claim.rounding.reshape(-1)[comparison.entries[wrong]]).any():
         return True
-    if direction is None or direction.verdict < Verdict.INCONCLUSIVE:
+    if not isinstance(direction, Direction) or direction.verdict < Verdict.INCONCLUSIVE:
         return False
     return abs(direction.analytic - direction.numeric) <= DOUBT * direction.rounding

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.claims import Claim
-from cnnbp.gradcheck.comparison import Comparison, Direction, compare, compare_along, is_in_doubt
+from cnnbp.gradcheck.comparison import Finding, compare, compare_along, is_in_doubt
+from cnnbp.gradcheck.foreign.claim import PairClaim
+from cnnbp.gradcheck.foreign.examination import PairExamination
 from cnnbp.gradcheck.numeric import EVALUATIONS, Probe, step_size
 from cnnbp.gradcheck.sampling import sample
 from cnnbp.gradcheck.workers import Workers
@@ -13,15 +15,6 @@ from cnnbp.gradcheck.workers import Workers
 DEFAULT_WORK = 2_000_000_000  # multiply-adds that a default check spends on differences
 FEWEST, MOST = 1, 512  # entries per tensor in a default check
 FEW_WORK, FEW = DEFAULT_WORK // 8, 2  # the same of a second look
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What came out; `direction` is None where every entry was checked."""
-
-    claim: Claim
-    comparison: Comparison
-    direction: Direction | None
 
 
 @dataclass(frozen=True)
@@ -49,11 +42,16 @@ class Examination:
         return Finding(claim, comparison, compare_along(probe) if is_sample else None)
 
 
-def examinations(claims: Sequence[Claim], entries: int | None, seed: int) -> list[Examination]:
+Plan = Examination | PairExamination
+
+
+def examinations(claims: Sequence[Claim], entries: int | None, seed: int) -> list[Plan]:
     """Plan to check at most `entries` entries of each claim; None: as many as the default work allows."""
     budgets = affordable(claims, FEWEST, MOST, DEFAULT_WORK) if entries is None else [entries] * len(claims)
     return [
-        Examination(claim, sample(claim.theta.shape, budget, seed))
+        PairExamination.of(claim, budget, seed)
+        if isinstance(claim, PairClaim)
+        else Examination(claim, sample(claim.theta.shape, budget, seed))
         for claim, budget in zip(claims, budgets, strict=True)
     ]
 
@@ -73,10 +71,17 @@ def brief_examinations(claims: Sequence[Claim], seed: int) -> list[Examination]:
     ]
 
 
-def run_all(planned: Sequence[Examination], workers: Workers, advance: Callable[[int], None]) -> list[Finding]:
-    """Run examinations: those of a single stack side by side, long ones first; of the others each one's stacks."""
+def run_all(planned: Sequence[Plan], workers: Workers, advance: Callable[[int], None]) -> list[Finding]:
+    """Run examinations: those of a single stack side by side, long ones first; of the others each one's stacks.
+
+    Functions of others may not be made for threads.
+    """
     findings: dict[int, Finding] = {}
-    short = [i for i, examination in enumerate(planned) if len(examination.entries) <= examination.claim.copies // 2]
+    short = [
+        i
+        for i, examination in enumerate(planned)
+        if isinstance(examination, Examination) and len(examination.entries) <= examination.claim.copies // 2
+    ]
     short.sort(key=lambda index: planned[index].claim.work, reverse=True)
 
     def run(index: int, arena: Arena) -> Finding:

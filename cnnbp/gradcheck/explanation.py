@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.closer import closer
+from cnnbp.gradcheck.comparison import Finding
 from cnnbp.gradcheck.diagnosis import layer_hint
-from cnnbp.gradcheck.examination import Finding
 from cnnbp.gradcheck.layerwise import LayerCase
 from cnnbp.gradcheck.results import COMES_THROUGH, LOSS, GradcheckReport, LayerResult, TensorResult, tensor_result
 from cnnbp.network import INPUT, Network, Node
@@ -13,12 +14,15 @@ from cnnbp.network import INPUT, Network, Node
 
 def layer_result(case: LayerCase, findings: Iterable[Finding]) -> LayerResult:
     """Return what was found about a layer on one input, after a closer look at what is wrong, and why it is."""
-    seen = [closer(finding) for finding in findings]
+    seen = [closer(finding) if isinstance(finding.claim, LayerClaim) else finding for finding in findings]
     tensors = tuple(tensor_result(finding, finding.claim.name.rpartition(".")[2]) for finding in seen)
     hint = next(iter(case.problems), None)
     if (case.trial or not case.problems) and any(tensor.verdict == "fail" for tensor in tensors):
         hint = layer_hint(case.trial, {f"d{tensor.name}": tensor.pattern for tensor in tensors})
     hint = hint or next((f"d{tensor.name}: {tensor.hint}" for tensor in tensors if tensor.hint), None)
+    failed = [f"d{tensor.name}" for tensor in tensors if tensor.verdict == "fail"]
+    if case.where and (hint or failed):
+        hint = f"{case.where} {hint or ' and '.join(failed) + ' is wrong'}"
     return LayerResult(case.name, case.type, tensors, case.problems, hint)
 
 

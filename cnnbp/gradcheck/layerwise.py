@@ -12,6 +12,9 @@ from cnnbp.gradcheck.arguments import Argument, Parameter, Value
 from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.computation import Computation
 from cnnbp.gradcheck.diagnosis.trial import LossTrial, Trial
+from cnnbp.gradcheck.foreign.claim import PairClaim
+from cnnbp.gradcheck.foreign.layers import input_names, pair_of, tells_its_pieces
+from cnnbp.gradcheck.foreign.observation import observe as observe_pair
 from cnnbp.gradcheck.heads import InnerProductHead, LossHead
 from cnnbp.gradcheck.identities import broken_conventions, broken_layer_identities
 from cnnbp.gradcheck.preflight import loss_problems, observe
@@ -33,19 +36,32 @@ class LayerCase:
 
     name: str
     type: str
-    claims: tuple[LayerClaim, ...]
+    claims: tuple[LayerClaim | PairClaim, ...]
     problems: tuple[str, ...]
     trial: Trial | LossTrial | None = None  # to try things with; None where backward is no function
     fits: bool = True  # whether there is a gradient for every tensor, of its shape
+    where: str = ""  # the layer is called in another way than usual
+    notes: tuple[str, ...] = ()
 
 
 def layer_cases(node: Node, params: Params, state: Tensors, seed: int) -> Iterator[LayerCase]:
-    """Yield a node's claims on noise, with jittered parameters, and on small integers, which bring ties."""
+    """Yield a node's claims on noise, with jittered parameters, and on small integers, which bring ties.
+
+    Maps of cnnbp's own layers are cropped; those of others may have reasons for their sides.
+    """
+    crops = tells_its_pieces(node)
     rng = np.random.default_rng([seed, node.index])
-    cropped = _resized(node, _cropped)
-    yield _case(cropped, _jittered(node, params, rng), state, _noise(cropped.input_shapes, rng), seed)
-    small = _resized(node, _smallest)
+    cropped = resized(node, cropped_shape) if crops else node
+    yield _case(cropped, jittered(node, params, rng), state, noise(cropped.input_shapes, rng), seed)
+    small = resized(node, _smallest) if crops else node
     yield _case(small, params, state, _integers(small.input_shapes, rng), seed)
+
+
+def cases_as_asked(node: Node, params: Params, state: Tensors, seed: int) -> Iterator[LayerCase]:
+    """Yield a node's claims like `layer_cases`, on exactly the shapes that it has."""
+    rng = np.random.default_rng([seed, node.index])
+    yield _case(node, jittered(node, params, rng), state, noise(node.input_shapes, rng), seed)
+    yield _case(node, params, state, _integers(node.input_shapes, rng), seed)
 
 
 def loss_cases(loss: Loss, outputs: int, seed: int) -> Iterator[LayerCase]:
@@ -64,6 +80,8 @@ def loss_cases(loss: Loss, outputs: int, seed: int) -> Iterator[LayerCase]:
 def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], seed: int) -> LayerCase:
     inputs = tuple(range(-len(xs), 0))
     node = replace(node, index=0, inputs=inputs)
+    if not tells_its_pieces(node):
+        return foreign_case(node, params, state, xs, seed)
     rng = np.random.default_rng([seed, node.index])
     upstream = rng.normal(size=(*node.output_shape, IMAGES))
     ctx = Context(training=True, state=state.get(node.name, {}), stream=(seed, 0, node.index, 0))
@@ -72,7 +90,7 @@ def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], see
     values = {**dict(zip(inputs, xs, strict=True)), 0: seen.y}
     head = InnerProductHead(upstream, seen.y)
     computation = Computation((node,), {node.name: params}, state, values, branches, head)
-    names = ("x",) if len(xs) == 1 else ("x1", "x2")
+    names = input_names(len(xs))
     problems = [*seen.problems, *broken_layer_identities(node.layer, params, xs[0], upstream, seen.dxs[0])]
     if branches:
         problems += broken_conventions(node.layer, xs[0], branches[0])
@@ -92,7 +110,30 @@ def _case(node: Node, params: Params, state: Tensors, xs: tuple[Array, ...], see
     return LayerCase(node.name, node.layer.type, claims, tuple(problems), trial, fits)
 
 
-def _jittered(node: Node, params: Params, rng: np.random.Generator) -> Params:
+def foreign_case(
+    node: Node,
+    params: Params,
+    state: Tensors,
+    xs: tuple[Array, ...],
+    seed: int,
+    *,
+    training: bool = True,
+    where: str = "",
+) -> LayerCase:
+    """Return a layer's claims as those of two functions of which nothing is known."""
+
+    def context() -> Context:
+        return Context(training=training, state=state.get(node.name, {}), stream=(seed, 0, node.index, 0))
+
+    pair = pair_of(node, params, xs, context)
+    seen = observe_pair(pair, seed)
+    claims = tuple(PairClaim(pair, i, seen) for i in pair.variables if pair.names[i] in seen.gradients)
+    trial = None if seen.problems else Trial(node.layer, params, xs, seen.upstream, context())
+    fits = len(claims) == len(pair.names)
+    return LayerCase(node.name, node.layer.type, claims, seen.problems, trial, fits, where, seen.notes)
+
+
+def jittered(node: Node, params: Params, rng: np.random.Generator) -> Params:
     """Move every parameter: at γ = 1 or b = 0 a backward that forgets them is right by chance."""
     moved = {}
     for name, spec in node.parameter_specs.items():
@@ -102,8 +143,9 @@ def _jittered(node: Node, params: Params, rng: np.random.Generator) -> Params:
     return moved
 
 
-def _noise(shapes: tuple[Shape, ...], rng: np.random.Generator) -> tuple[Array, ...]:
-    return tuple(rng.normal(size=(*shape, IMAGES)) for shape in shapes)
+def noise(shapes: tuple[Shape, ...], rng: np.random.Generator, images: int = IMAGES) -> tuple[Array, ...]:
+    """Return normal noise for each input shape, (…, M)."""
+    return tuple(rng.normal(size=(*shape, images)) for shape in shapes)
 
 
 def _integers(shapes: tuple[Shape, ...], rng: np.random.Generator) -> tuple[Array, ...]:
@@ -112,7 +154,7 @@ def _integers(shapes: tuple[Shape, ...], rng: np.random.Generator) -> tuple[Arra
     return tuple(rng.permutation(np.resize(integers, prod(shape) * IMAGES)).reshape(*shape, IMAGES) for shape in shapes)
 
 
-def _resized(node: Node, resize: Callable[[Layer, Shape], Shape]) -> Node:
+def resized(node: Node, resize: Callable[[Layer, Shape], Shape]) -> Node:
     """Return the node over maps of other sides, where its parameters do not depend on them."""
     shapes = tuple(resize(node.layer, shape) if len(shape) == 3 else shape for shape in node.input_shapes)
     if any(map(ne, map(node.layer.parameters, shapes), map(node.layer.parameters, node.input_shapes))):
@@ -120,7 +162,7 @@ def _resized(node: Node, resize: Callable[[Layer, Shape], Shape]) -> Node:
     return replace(node, input_shapes=shapes, output_shape=node.layer.output_shape(*shapes))
 
 
-def _cropped(layer: Layer, shape: Shape) -> Shape:
+def cropped_shape(layer: Layer, shape: Shape) -> Shape:
     """Leave out the middle of large maps, which teaches nothing new; sides keep their remainder by the stride."""
     return shape[0], *(
         n - max(0, n - reach - WINDOWS * stride) // stride * stride

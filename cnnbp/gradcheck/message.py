@@ -13,11 +13,15 @@ class WrongGradientError(AssertionError):
 
 def message(report: "GradcheckReport") -> str:
     """Return the verdict, what is wrong with each layer, and the worst entry of each gradient that is not right."""
-    lines = [f"{report.verdict}: {report.hint or 'see the worst entries'}", *report.problems]
+    said = report.hint or "see the worst entries"
+    if report.verdict == "pass":
+        said = f"{report.checked:,} entries" + (f"; {report.beyond}" if report.beyond else "")
+    lines = [f"{report.verdict}: {said}", *report.problems]
     for layer in report.layers:
         lines += [f"  {layer.name}: {problem}" for problem in layer.problems if problem != layer.hint]
         lines += [f"  d{line}" for tensor in layer.tensors for line in _worst(tensor)]
     lines += [f"  ∂L/∂{line}" for tensor in report.tensors for line in _worst(tensor)]
+    lines += [f"  {note}" for note in report.notes]
     return "\n".join(lines)
 
 

@@ -20,10 +20,10 @@ SCALES = (2.0**-4, 2.0**-8, 2.0**-12)  # of the step: along a direction all entr
 EVALUATIONS = 4  # of an entry that meets no kink
 
 
-def step_size(theta: Array) -> float:
-    """Return the power of two that is about 1/1000 of the tensor's size, within 2⁻²²…2⁻⁸; 2⁻¹⁰ for an all-zero one."""
+def step_size(theta: Array, share: int = -10) -> float:
+    """Return the power of two nearest to 2^share of the tensor's size, which counts as 2⁻¹² to 2²; as 1 if it is 0."""
     rms = float(np.sqrt(np.mean(theta * theta))) or 1.0
-    return float(2.0 ** np.clip(np.round(np.log2(rms)) - 10, -22, -8))
+    return float(2.0 ** (np.clip(np.round(np.log2(rms)), -12, 2) + share))
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Probe:
 
         Returns the estimate and which entries met a kink.
         """
-        estimate = self._richardson(entries, h, follow_branches, self.advance)
+        estimate = self.richardson(entries, h, follow_branches, self.advance)
         kink = estimate.crossed
         for limit in RETRY_STEPS:
             again = np.flatnonzero(estimate.crossed)
-            estimate = estimate.improved(again, self._richardson(entries[again], min(h, limit), follow_branches))
+            estimate = estimate.improved(again, self.richardson(entries[again], min(h, limit), follow_branches))
         again = np.flatnonzero(estimate.crossed)
-        return estimate.improved(again, self._richardson(entries[again], h, hold_branches)), kink
+        return estimate.improved(again, self.richardson(entries[again], h, hold_branches)), kink
 
     def complex_step(self, entries: Array) -> Array:
         """Return derivatives with branches held, exact to rounding: nothing is subtracted."""
@@ -114,14 +114,18 @@ class Probe:
         )
         size = np.abs([below, base, above, beyond]).max(axis=0)
         bends = np.maximum(np.abs(above - 2 * base + below), np.abs(beyond - 2 * above + base))
-        return bool((bends <= 1e-12 * np.maximum(size, size.mean())).all())
+        return bool((bends <= max(1e-12, 64 * self.claim.unit_roundoff) * np.maximum(size, size.mean())).all())
 
     def _along(self, step: Array, forward: Forward) -> Array:
         [parts] = self.workers.map(lambda step, arena: self.claim.parts_along(step, forward, arena), [step])
         return parts
 
-    def _richardson(
-        self, entries: Array, h: float, forward: Forward, advance: Callable[[int], None] = lambda entries: None
+    def richardson(
+        self,
+        entries: Array,
+        h: float,
+        forward: Forward = follow_branches,
+        advance: Callable[[int], None] = lambda entries: None,
     ) -> Estimate:
         """R = (4 D₂ − D₁)/3 from central differences: D₁ at h, D₂ at h/2, bounded by 10⁻²|R − D₂| and rounding.
 

@@ -8,9 +8,8 @@ from typing import Literal
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.gradcheck.comparison import Verdict
+from cnnbp.gradcheck.comparison import Finding, Verdict
 from cnnbp.gradcheck.diagnosis import Pattern, finding_hint, pattern_of
-from cnnbp.gradcheck.examination import Finding
 from cnnbp.gradcheck.message import WrongGradientError, message
 from cnnbp.gradcheck.single import Float32Result
 
@@ -40,7 +39,8 @@ class WorstEntry:
 class TensorResult:
     """The gradient by one tensor: its checked entries counted by verdict.
 
-    `direction` is the verdict along one random direction of the whole tensor, None where every entry was checked.
+    `direction` is the verdict on entries that were moved together, along random directions: on `together` of them. Of
+    `unchecked` entries nothing is known.
     """
 
     name: str
@@ -53,6 +53,8 @@ class TensorResult:
     max_relative_error: float
     worst: WorstEntry
     direction: Outcome | None = None
+    together: int = 0
+    unchecked: int = 0
     hint: str | None = None
     finding: Finding | None = field(default=None, repr=False, compare=False)  # every entry, to be drawn
 
@@ -95,6 +97,7 @@ class GradcheckReport:
     seconds: float
     jittered: tuple[TensorResult, ...] = ()  # end to end once more, biases, γ and β moved away from 0 and 1
     float32: Float32Result | None = None
+    notes: tuple[str, ...] = ()  # what is worth knowing and no mistake
 
     @property
     def verdict(self) -> Outcome:
@@ -132,6 +135,20 @@ class GradcheckReport:
         return sum(tensor.checked for tensor in (*self.tensors, *self.jittered, *alone))
 
     @property
+    def beyond(self) -> str:
+        """What became of entries that were not checked one by one, as the verdict's line says it; empty without any."""
+        tensors = [*self.tensors, *(tensor for layer in self.layers for tensor in layer.tensors)]
+        together, unchecked = (sum(getattr(t, name) for t in tensors) for name in ("together", "unchecked"))
+        said = [
+            f"{together:,} more along directions" * (together > 0),
+            f"{unchecked:,} unchecked" * (unchecked > 0),
+        ]
+        return ", ".join(filter(None, said))
+
+    def __str__(self) -> str:
+        return message(self)
+
+    @property
     def entries_per_second(self) -> float:
         """Entries of both kinds per second."""
         return self.checked / self.seconds
@@ -156,6 +173,8 @@ def tensor_result(finding: Finding, name: str) -> TensorResult:
     size = np.maximum(np.abs(comparison.analytic), np.abs(comparison.numeric))
     counts = (comparison.verdicts != Verdict.ZERO) & (size > 0)
     relative = np.divide(difference, size, out=np.zeros_like(difference), where=counts)
+    left = finding.claim.theta.size - len(comparison.entries)
+    unchecked = finding.direction.unchecked if finding.direction else left
     return TensorResult(
         name=name,
         shape=shape,
@@ -167,6 +186,8 @@ def tensor_result(finding: Finding, name: str) -> TensorResult:
         max_relative_error=float(relative.max()),
         worst=_worst(finding, difference),
         direction=outcome(finding.direction.verdict) if finding.direction else None,
+        together=left - unchecked,
+        unchecked=unchecked,
         hint=finding_hint(finding),
         finding=finding,
     )

@@ -91,6 +91,8 @@ def _remark(tensor: TensorResult) -> str:
 
 def _draw_verdict(report: GradcheckReport, console: Console) -> None:
     speed = f"{report.checked:,} entries in {report.seconds:.2f} s, {format_count(report.entries_per_second)}/s"
+    if report.beyond and report.verdict != "fail":
+        speed += f"; {report.beyond}"
     word = Text(report.verdict.upper(), style=_STYLES[report.verdict])
     blame = ", ".join(map(printable, report.blame))
     console.print(Text.assemble(word, "  ", (f"{blame}  " if blame else "", "bold"), (speed, "dim")))

@@ -25,6 +25,7 @@ class FunctionClaim:
     uncertain: float = 0.0
     certainly: float | None = None
     forward_rounding: float = 0.0
+    unit_roundoff: float = 2.0**-53
     may_be_affine: bool = False
     copies: int = 64
     work: int = 1

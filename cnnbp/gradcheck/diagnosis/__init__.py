@@ -6,7 +6,9 @@ The first that sees something speaks.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cnnbp.gradcheck.comparison import Verdict
+import numpy as np
+
+from cnnbp.gradcheck.comparison import Finding, Verdict
 from cnnbp.gradcheck.diagnosis import arrangement, factors, places
 from cnnbp.gradcheck.diagnosis.loss_hints import LOSS_EXPERIMENTS
 from cnnbp.gradcheck.diagnosis.normalization import NORMALIZATION_EXPERIMENTS
@@ -15,7 +17,7 @@ from cnnbp.gradcheck.diagnosis.reading import pattern_of
 from cnnbp.gradcheck.diagnosis.slopes import SLOPE_EXPERIMENTS
 from cnnbp.gradcheck.diagnosis.trial import EXPERIMENTS, LossTrial, Trial
 from cnnbp.gradcheck.diagnosis.windows import WINDOW_EXPERIMENTS
-from cnnbp.gradcheck.examination import Finding
+from cnnbp.gradcheck.foreign.examination import Together as PairTogether
 
 __all__ = ["LossTrial", "Pattern", "Sizes", "Trial", "finding_hint", "layer_hint", "pattern_of", "tensor_hint"]
 
@@ -55,6 +57,10 @@ def finding_hint(finding: Finding) -> str | None:
         return tensor_hint(pattern_of(finding))
     if finding.direction is None or finding.direction.verdict != Verdict.FAIL:
         return None
+    if isinstance(finding.direction, PairTogether) and len(finding.direction.wrong):
+        places = np.array(np.unravel_index(finding.direction.wrong, finding.claim.theta.shape)).T.tolist()
+        shown = ", ".join(map(str, places[:4])) + ", …" * (len(places) > 4)
+        return f"wrong where {shown} move together: of tied entries each gets what belongs to one, or nothing"
     return "wrong along a random direction, at entries that the sample missed: --full finds them"
 
 

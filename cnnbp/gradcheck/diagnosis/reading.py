@@ -6,11 +6,10 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.gradcheck.arguments import Parameter
-from cnnbp.gradcheck.claims import LayerClaim
-from cnnbp.gradcheck.comparison import Verdict
+from cnnbp.gradcheck.claims import Claim, LayerClaim
+from cnnbp.gradcheck.comparison import Finding, Verdict
 from cnnbp.gradcheck.diagnosis.pattern import Pattern, Sizes
-from cnnbp.gradcheck.examination import Finding
-from cnnbp.gradcheck.function_layer import FunctionLayer
+from cnnbp.gradcheck.foreign.claim import PairClaim
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.dense import Dense
 from cnnbp.layers.dropout import Dropout
@@ -42,27 +41,34 @@ def pattern_of(finding: Finding) -> Pattern:
 
 def _axes(finding: Finding) -> tuple[str, ...]:
     claim, ndim = finding.claim, finding.claim.theta.ndim
+    node = _owner(claim)
+    if isinstance(claim, PairClaim) and claim.pair.node is None:
+        return (*(f"axis {axis}" for axis in range(ndim - 2)), *("row", "column")[max(2 - ndim, 0) :])
+    if node is None:
+        return {4: _MAPS, 2: _FEATURES}.get(ndim) or tuple(f"axis {axis}" for axis in range(ndim))
+    if isinstance(node.layer, Conv2d | Dense):
+        return {4: _KERNEL, 2: _MATRIX}.get(ndim, ("filter",))
+    return ("channel", *(f"axis {axis}" for axis in range(1, ndim)))
+
+
+def _owner(claim: Claim) -> Node | None:
+    """Return the node whose parameter the claim is about; None for a value."""
+    if isinstance(claim, PairClaim):
+        return claim.pair.node if claim.pair.node and claim.name in claim.pair.node.parameter_specs else None
     assert isinstance(claim, LayerClaim)
-    nodes = claim.argument.computation.nodes
-    if any(isinstance(node.layer, FunctionLayer) for node in nodes):
-        outer = tuple(f"axis {axis}" for axis in range(ndim - 3))
-        return (*outer, *("row", "column")[max(3 - ndim, 0) :], "copy")
-    if isinstance(claim.argument, Parameter):
-        layer = claim.argument.node.layer
-        if isinstance(layer, Conv2d | Dense):
-            return {4: _KERNEL, 2: _MATRIX}.get(ndim, ("filter",))
-        return ("channel", *(f"axis {axis}" for axis in range(1, ndim)))
-    return {4: _MAPS, 2: _FEATURES}[ndim]
+    return claim.argument.node if isinstance(claim.argument, Parameter) else None
 
 
 def _sizes(finding: Finding) -> Sizes:
     """Return the sizes of the batch, and of the layer that the tensor belongs to, where it is one."""
     claim = finding.claim
+    if isinstance(claim, PairClaim) and claim.pair.node is not None:
+        return {"M": claim.seen.y.shape[-1]} | sizes_of(claim.pair.node)
+    if isinstance(claim, PairClaim):
+        shapes = [np.shape(claim.pair.arrays[i]) for i in claim.pair.variables]
+        return {"N": next((shape[0] for shape in shapes if len(shape) > 1), 1)}
     assert isinstance(claim, LayerClaim)
     computation, argument = claim.argument.computation, claim.argument
-    if any(isinstance(node.layer, FunctionLayer) for node in computation.nodes):
-        shapes = [shape for shape in computation.nodes[0].input_shapes if len(shape) > 1]
-        return {"N": shapes[0][0]} if shapes else {}
     sizes: Sizes = {"M": computation.batch_size}
     if isinstance(argument, Parameter):
         return sizes | sizes_of(argument.node)
