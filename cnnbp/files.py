@@ -1,6 +1,8 @@
-"""Files that are there as a whole or not at all, and that are files: a pipe or a device would never end."""
+"""Files that are there as a whole or not at all, that are files, and whose cells are what they look like."""
 
+import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EINVAL, EISDIR
@@ -11,6 +13,13 @@ from typing import IO, BinaryIO
 from cnnbp.errors import CheckpointError
 
 _WAIT_FOR_NO_ONE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+# Control characters, what hides text or turns it round, a quote that would be taken for JSON's, and formulas: spreadsheets
+# see them after what separates cells, too. Bytes that are no UTF-8 do nothing, and stay.
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+_ACTED_ON = re.compile(_CONTROL + r"|^\"|(^|[;|])[\s\"]*[=+\-@＝＋－＠]")
+_OPERATOR = re.compile("[=+@-]")
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 
 PARTIAL = ".partial"  # behind the name of a file that is not whole yet
 
@@ -57,6 +66,18 @@ def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 file. Raises CheckpointError where that fails."""
     with written_whole(path) as file:
         file.write(text.encode("utf-8", "surrogateescape"))  # as file names are decoded
+
+
+def csv_cell(name: str) -> str:
+    """Return a name as a cell of a CSV file: itself, or JSON where a terminal or a spreadsheet would act on it."""
+    if not _ACTED_ON.search(name) or _NUMBER.fullmatch(name):
+        return name
+    return _OPERATOR.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(name))
+
+
+def name_in(cell: str) -> str:
+    """Return the name that `csv_cell` wrote. Raises ValueError."""
+    return str(json.loads(cell)) if cell.startswith('"') else cell
 
 
 def _sync_folder(folder: Path) -> None:

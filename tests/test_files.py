@@ -1,10 +1,14 @@
+import csv
+import io
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cnnbp.errors import CheckpointError
-from cnnbp.files import opened, write_text, written_whole
+from cnnbp.files import csv_cell, name_in, opened, write_text, written_whole
 from tests.training.disks import full_disk, read_only_disk
 
 
@@ -75,3 +79,54 @@ def test_what_lies_where_a_half_written_file_would_is_put_aside_and_never_writte
         assert image.read_bytes() == b"pixels"
         (tmp_path / "file").unlink()
     assert [entry.name for entry in tmp_path.iterdir()] == ["image.png"]
+
+
+SPOKEN = [
+    "cat",
+    "a-b.png",
+    "-1",
+    "+2.5",
+    "a=b",
+    "日本",
+    "it's",
+    'a "b"',
+    "a,b",
+    "[red]",
+    "3-4",
+    os.fsdecode(b"caf\xe9"),
+    "",
+    " ",
+]
+ACTED_ON = [
+    "=1+1",
+    "+cmd|' /C calc'!A0",
+    "-x",
+    "@SUM(A1)",
+    " =1",
+    "a;=1",
+    "b|=2",
+    "\x1b[31m",
+    "a\nb",
+    "a\tb",
+    "\x9b31m",
+    "＝1",
+    '"x"',
+    "\u202etxt",
+]
+
+
+def test_a_cell_that_nothing_acts_on_is_the_name_itself():
+    assert [csv_cell(name) for name in SPOKEN] == SPOKEN
+
+
+@given(st.one_of(st.text(), st.sampled_from(ACTED_ON), st.text('=+-@;|"\x1b\n a1'), st.binary().map(os.fsdecode)))
+def test_a_cell_is_read_back_as_the_name_and_no_terminal_and_no_spreadsheet_acts_on_it(name):
+    cell = csv_cell(name)
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(["first", cell])
+    [[_, read]] = csv.reader(io.StringIO(line.getvalue(), newline=""))
+    assert name_in(read) == name
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in cell)
+    for separator in ",;|\t":
+        for part in line.getvalue().rstrip("\n").split(separator):
+            assert part.strip().strip('"')[:1] not in tuple("=+-@") or part.strip() == name

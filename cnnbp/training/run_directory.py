@@ -15,7 +15,7 @@ from typing import Any
 from cnnbp.arrays import Array
 from cnnbp.config import Config, OwnCode, carried, dump_config, parse_config, text_of
 from cnnbp.errors import CheckpointError, ConfigError
-from cnnbp.files import PARTIAL, opened, write_text, written_whole
+from cnnbp.files import PARTIAL, csv_cell, name_in, opened, write_text, written_whole
 from cnnbp.training.datasets import Datasets
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.state import EpochMetrics
@@ -142,7 +142,7 @@ class RunDirectory:
     def write_split(self, datasets: Datasets) -> None:
         """Write split.csv: file, class and split of each image."""
         rows = (
-            (file, datasets.classes[label], split)
+            (csv_cell(file), csv_cell(datasets.classes[label]), split)
             for split, subset in datasets.splits.items()
             for file, label in zip(subset.names, subset.labels, strict=True)
         )
@@ -150,14 +150,15 @@ class RunDirectory:
 
     def image_names(self) -> Iterator[str]:
         """Yield the names that split.csv lists, as far as it can be read."""
-        with suppress(OSError, csv.Error), opened(self.path / _SPLIT) as file:
+        with suppress(OSError, csv.Error, ValueError, RecursionError), opened(self.path / _SPLIT) as file:
             text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline="")
-            yield from (row[0] for row in islice(csv.reader(text), 1, None) if row)
+            yield from (name_in(row[0]) for row in islice(csv.reader(text), 1, None) if row)
 
     def write_confusion(self, counts: Array, classes: Sequence[str]) -> None:
         """Write confusion.csv: counts (classes, classes), true classes down, predicted ones across."""
-        rows = [(name, *row) for name, row in zip(classes, counts.tolist(), strict=True)]
-        self._write_csv("confusion.csv", [("true \\ predicted", *classes), *rows])
+        names = [csv_cell(name) for name in classes]
+        rows = [(name, *row) for name, row in zip(names, counts.tolist(), strict=True)]
+        self._write_csv("confusion.csv", [("true \\ predicted", *names), *rows])
 
     def _write_csv(self, name: str, rows: Iterable[Sequence[object]]) -> None:
         with written_whole(self.path / name) as file:

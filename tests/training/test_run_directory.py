@@ -11,6 +11,7 @@ import pytest
 
 from cnnbp.config import load_config
 from cnnbp.errors import CheckpointError, ConfigError
+from cnnbp.files import name_in
 from cnnbp.training.checkpoint import load_checkpoint
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.run_directory import (
@@ -122,11 +123,12 @@ def test_a_number_that_is_none_is_null(tmp_path):
     assert content == {"loss": None, "more": [None, 1.5], "text": ["a", None]}
 
 
-def test_class_names_that_are_no_utf_8_come_back(tmp_path):
-    name = os.fsdecode(b"caf\xe9")
-    RunDirectory(tmp_path).write_confusion(np.eye(2, dtype=int), [name, "a,b"])
+def test_any_class_names_come_back(tmp_path):
+    names = [os.fsdecode(b"caf\xe9"), "a,b", "=1+1", "\x1b[31m"]
+    RunDirectory(tmp_path).write_confusion(np.eye(4, dtype=int), names)
+    assert b"\x1b" not in (tmp_path / "confusion.csv").read_bytes()
     with (tmp_path / "confusion.csv").open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        assert next(iter(csv.reader(file)))[1:] == [name, "a,b"]
+        assert [name_in(cell) for cell in next(iter(csv.reader(file)))[1:]] == names
 
 
 def test_a_checkpoint_file_stands_for_the_run_around_it(finished):
