@@ -2,7 +2,8 @@
 
     CnnbpError
     ├── ConfigError          the YAML, an override or a command's arguments       exit 2
-    │   └── ShapeError       a layer does not fit its input, arithmetic included  exit 2
+    │   ├── ShapeError       a layer does not fit its input, arithmetic included  exit 2
+    │   └── UnknownName      a name that is not there; a KeyError, too            exit 2
     ├── DataError            an image, a folder or a split                        exit 3
     │   └── CheckpointError  a checkpoint or a run directory                      exit 3
     └── Diverged             NaN or Inf during training                           exit 1
@@ -30,6 +31,12 @@ class ShapeError(ConfigError):
     """
 
     path: tuple[str | int, ...] = ()
+
+
+class UnknownName(ConfigError, KeyError):
+    """A name that is not there; the message has the one that was probably meant."""
+
+    __str__ = Exception.__str__  # a KeyError's would put the message in quotes
 
 
 class DataError(CnnbpError):

@@ -167,12 +167,12 @@ class Tape:
     def statistics(self, operation: Operation) -> Array:
         """Return this micro-batch's share of the statistics of an operation that couples images."""
         _, _, name, layer, context, _ = self._stops[operation]
-        return _coupled(layer).statistics(self.params[name], self._read(operation.inputs), context)
+        return _coupled(layer).statistics(self.params.of(name), self._read(operation.inputs), context)
 
     def apply(self, operation: Operation, statistics: Array) -> Array:
         """Run it forward with the whole batch's statistics, and return its output."""
         output, _, name, layer, context, _ = self._stops[operation]
-        y, cache = _coupled(layer).apply(self.params[name], self._read(operation.inputs), statistics, context)
+        y, cache = _coupled(layer).apply(self.params.of(name), self._read(operation.inputs), statistics, context)
         self.values[output], self.caches[output] = y, cache
         if self.observer:
             self.observer.forward(self, operation)
@@ -184,8 +184,8 @@ class Tape:
         if self.observer:
             self.observer.backward(self, operation)
         cache, dy = self.caches[output], self.gradients[output]
-        sums, tensors = _coupled(layer).gradient_statistics(self.params[name], cache, dy, context)
-        _write(tensors, gradient[name])
+        sums, tensors = _coupled(layer).gradient_statistics(self.params.of(name), cache, dy, context)
+        _write(tensors, gradient.of(name))
         return sums
 
     def apply_gradient(self, operation: Operation, sums: Array) -> None:
@@ -193,7 +193,7 @@ class Tape:
         output, _, name, layer, _, context = self._stops[operation]
         if context.wants_dx:
             cache, dy = self.caches[output], self.gradients[output]
-            self._pass_on(operation, _coupled(layer).apply_gradient(self.params[name], cache, dy, sums, context))
+            self._pass_on(operation, _coupled(layer).apply_gradient(self.params.of(name), cache, dy, sums, context))
 
     def _pass_on(self, operation: Operation, dx: Any) -> None:
         """Give each value that was read its gradient; a value that is read twice has them added."""

@@ -47,7 +47,7 @@ def test_it_takes_a_step_that_makes_its_loss_smaller(path):
         rate = 0.01 * optimizer.lr  # so small that the gradient's promise holds
         optimizer.step(params.vector, before.gradient.vector, network.decays(), slots, lr=rate, count=1)
         after = engine.step(params, before.state, batch)
-    assert all(array.any() for _, array in before.gradient.items())
+    assert all(array.any() for _, array in before.gradient.named())
     assert after.loss < before.loss
 
 

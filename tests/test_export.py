@@ -180,7 +180,7 @@ def test_a_package_that_is_missing_is_named():
 def stored(checkpoint: Checkpoint) -> dict[str, Array]:
     statistics = checkpoint.state.running_statistics["batchnorm1"]
     return {
-        **dict(checkpoint.state.parameters.items()),
+        **dict(checkpoint.state.parameters.named()),
         "batchnorm1.running_mean": statistics["running_mean"].astype(np.float32),
         "batchnorm1.running_var": statistics["running_var"].astype(np.float32),
     }

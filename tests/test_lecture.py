@@ -128,7 +128,7 @@ def test_the_shapes_are_the_lectures_with_the_batch_as_the_last_axis(images, M):
     assert [value.shape for value in tape.values] == [*shapes, (1, 6, 6, M)]
     assert [gradient.shape for gradient in tape.gradients] == [*shapes, (1, 6, 6, M)]
     assert losses.shape == (M,)
-    assert {name: array.shape for name, array in gradient.items()} == {
+    assert {name: array.shape for name, array in gradient.named()} == {
         "conv2d1.W": (1, 1, 3, 3),
         "conv2d1.b": (1,),
         "dense1.W": (1, 4),

@@ -35,7 +35,7 @@ def test_shapes_follow_from_layer_to_layer():
         ((16,),),
     ]
     assert network.output_shape == (3,)
-    assert {name: array.shape for name, array in network.layout.zeros(np.float32).items()} == {
+    assert {name: array.shape for name, array in network.layout.zeros(np.float32).named()} == {
         "conv2d1.W": (4, 2, 3, 3),
         "conv2d1.b": (4,),
         "dense1.W": (3, 16),

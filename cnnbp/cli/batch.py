@@ -136,7 +136,7 @@ def _saved(path: Path, arguments: Sequence[str] | None, wanted: Wanted) -> Batch
     config = parse_config(description.config, str(path))
     loss = type(config.loss).model_validate(description.loss.options)
     params = config.network.layout.zeros(np.float64)
-    for name, theta in params.items():
+    for name, theta in params.named():
         theta[...] = _array(reference, f"param/{name}")
     labels = reference.arrays["y"]
     if wanted.labels is not None:

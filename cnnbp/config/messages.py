@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from cnnbp.config.options import model_at, section_of
-from cnnbp.config.problems import MOST_SHOWN, Problem, closest, described, did_you_mean
+from cnnbp.config.problems import MOST_SHOWN, Problem, described
 from cnnbp.config.scalars import is_number
 from cnnbp.config.tree import Location, Node, Place, culprit, find
+from cnnbp.names import closest, did_you_mean
 
 Detail = Mapping[str, Any]  # one entry of ValidationError.errors()
 

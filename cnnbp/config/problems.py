@@ -1,8 +1,7 @@
 """What is wrong with a configuration, where, and how that is shown: every problem at once, each at its place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -114,20 +113,3 @@ def described(value: Any) -> str:
             return "a mapping"
         case _:
             return "a list"
-
-
-def closest(wrong: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant; case decides only between those that differ in nothing else."""
-    if len(wrong) > _LONGEST:
-        return None
-    folded: dict[str, list[str]] = {}
-    for word in known:
-        folded.setdefault(word.lower(), []).append(word)
-    close = get_close_matches(wrong.lower(), folded, n=1)
-    return get_close_matches(wrong, folded[close[0]], n=1, cutoff=0)[0] if close else None
-
-
-def did_you_mean(wrong: str, known: Sequence[str]) -> str:
-    """Return the hint that names the closest known word, else all of them."""
-    meant = closest(wrong, known)
-    return f'did you mean "{meant}"?' if meant else f"known: {', '.join(known)}"

@@ -15,7 +15,7 @@ def weights(checkpoint: Checkpoint) -> dict[str, Array]:
     """
     state = checkpoint.state
     dtype = state.parameters.vector.dtype
-    arrays = dict(state.parameters.items())
+    arrays = dict(state.parameters.named())
     for layer, statistics in state.running_statistics.items():
         arrays |= {f"{layer}.{name}": array.astype(dtype) for name, array in statistics.items()}
     return arrays

@@ -94,7 +94,7 @@ def _tensor_results(findings: Iterable[Finding]) -> tuple[TensorResult, ...]:
 
 def _cases(point: Point, nodes: Sequence[Node], seed: int, workers: Workers) -> list[LayerCase]:
     def cases_of(node: Node, arena: Arena) -> list[LayerCase]:
-        return list(layer_cases(node, point.params[node.name], point.state, seed))
+        return list(layer_cases(node, point.params.of(node.name), point.state, seed))
 
     cases = [case for cases in workers.map(cases_of, nodes) for case in cases]
     return [*cases, *loss_cases(point.loss, point.network.output_shape[0], seed)]

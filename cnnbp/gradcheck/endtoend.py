@@ -55,7 +55,7 @@ def examined_network_case(point: Point) -> NetworkCase:
 
 def _claimed(point: Point, tape: Tape, gradient: Parameters) -> NetworkCase:
     computation = as_computation(point, tape)
-    gradients = Gradients(dict(gradient.items()), {INPUT: tape.gradients[INPUT]})
+    gradients = Gradients(dict(gradient.named()), {INPUT: tape.gradients[INPUT]})
     amplification = Amplification(computation, dict(enumerate(tape.caches)))
     claims = [
         LayerClaim(argument, argument.gradient_in(gradients), amplification) for argument in arguments(computation)
@@ -68,7 +68,7 @@ def as_computation(point: Point, tape: Tape) -> Computation:
     nodes = point.network.nodes
     return Computation(
         nodes,
-        {node.name: point.params[node.name] for node in nodes},
+        {node.name: point.params.of(node.name) for node in nodes},
         point.state,
         {INPUT: point.x} | {node.index: tape.values[node.index] for node in nodes},
         branches(tape),
@@ -85,7 +85,7 @@ def arguments(computation: Computation) -> list[Argument]:
 def branches(tape: Tape) -> dict[int, Array]:
     """Return the branches of every piecewise node, by index."""
     return {
-        node.index: node.layer.branches(tape.params[node.name], tape.caches[node.index], tape.context(node))
+        node.index: node.layer.branches(tape.params.of(node.name), tape.caches[node.index], tape.context(node))
         for node in tape.network.nodes
         if isinstance(node.layer, PiecewiseLayer)
     }
@@ -94,7 +94,7 @@ def branches(tape: Tape) -> dict[int, Array]:
 def _broken_in_place(point: Point, tape: Tape) -> Iterator[str]:
     """Yield what does not hold at a node, with the values and gradients that it has in the network."""
     for node in point.network.nodes:
-        params, x = point.params[node.name], tape.input(node)
+        params, x = point.params.of(node.name), tape.input(node)
         found: list[str] = []
         if isinstance(node.layer, PiecewiseLayer):
             y, cache = tape.values[node.index], tape.caches[node.index]

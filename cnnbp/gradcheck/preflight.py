@@ -80,7 +80,7 @@ def backward_problems(point: Point, tape: Tape, dlogits: Array) -> tuple[Paramet
     again = point.backward(tape, dlogits)
     if not _same((gradient.vector, first[1]), (again.vector, tape.gradients)):
         problems.append(_KEPT)
-    for (name, array), (_, theta) in zip(gradient.items(), point.params.items(), strict=True):
+    for (name, array), (_, theta) in zip(gradient.named(), point.params.named(), strict=True):
         problems += _misfits(f"∂L/∂{name}", (array,), (theta,))
     for node in nodes:
         problems += _misfits(f"∂L/∂({node.name})", (first[1][node.index],), (tape.values[node.index],))

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from cnnbp.config.problems import did_you_mean
 from cnnbp.errors import ConfigError
+from cnnbp.names import did_you_mean
 from cnnbp.network import INPUT, Network, Node
 
 IMAGES = "X"  # what the input is called

@@ -62,7 +62,7 @@ def compare_float32(point: Point, double: NetworkCase) -> Float32Result:
     _, cache = single.loss.forward(logits, single.labels)
     dlogits = single.loss.backward(cache, len(single.labels))
     parameters = single.backward(tape, dlogits)
-    found = Gradients(dict(parameters.items()), {INPUT: tape.gradients[INPUT]})
+    found = Gradients(dict(parameters.named()), {INPUT: tape.gradients[INPUT]})
     computation, caches = as_computation(single.astype(np.float64), tape), dict(enumerate(tape.caches))
     exact = replay(computation, caches)
     tensors = [

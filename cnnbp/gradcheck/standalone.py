@@ -45,7 +45,7 @@ def check_layer(
     results: list[LayerResult] = []
     notes: dict[str, None] = {}
     for node in network.nodes:
-        own = dict(drawn[node.name]) | dict(given.get(node.name, {}))
+        own = drawn.of(node.name) | dict(given.get(node.name, {}))
         small = _without_needless_places(node)
         if small is not node:
             asked, taken = (format_shape(place.input_shapes[0]) for place in (node, small))

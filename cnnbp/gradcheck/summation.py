@@ -38,7 +38,7 @@ def _unequal(point: Point, claims: Sequence[LayerClaim]) -> Iterator[str]:
     for claim in claims:
         if claim.name not in summed:
             continue  # X: no training asks for its gradient
-        gradient = claim.gradient if whole is None else dict(whole.items())[claim.name]
+        gradient = claim.gradient if whole is None else dict(whole.named())[claim.name]
         difference = np.abs(summed[claim.name] - gradient)
         if not _is_rounding(difference, gradient, claim) and not _is_rounding(difference, gradient, claim.closer()):
             yield claim.name
@@ -54,7 +54,7 @@ def _by_the_engine(point: Point) -> dict[str, np.ndarray]:
         for m in range(len(point.labels))
     ]
     with Engine(point.network, point.loss, threads=1) as engine:
-        return dict(engine.step(point.params, point.state, batch).gradient.items())
+        return dict(engine.step(point.params, point.state, batch).gradient.named())
 
 
 def _without_dropout(point: Point) -> Parameters | None:

@@ -7,11 +7,11 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.config import Config
-from cnnbp.config.problems import did_you_mean
 from cnnbp.data.folder import Split
 from cnnbp.data.store import decode_split
 from cnnbp.errors import ConfigError, DataError
 from cnnbp.inspect.images import Images, as_read, class_names, has_folder, training_split
+from cnnbp.names import did_you_mean
 from cnnbp.training.checkpoint import Checkpoint
 from cnnbp.training.loading import image_format
 

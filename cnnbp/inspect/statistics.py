@@ -94,7 +94,7 @@ def image_norms(gradients: Iterable[Parameters]) -> ImageNorms:
     parameters: dict[str, list[float]] = {}
     for gradient in gradients:
         total.append(_norm(gradient.vector))
-        for name, array in gradient.items():
+        for name, array in gradient.named():
             parameters.setdefault(name, []).append(_norm(array))
     return ImageNorms(np.array(total), {name: np.array(norms) for name, norms in parameters.items()})
 
@@ -102,7 +102,7 @@ def image_norms(gradients: Iterable[Parameters]) -> ImageNorms:
 def parameter_statistics(record: Record, symbols: Symbols, norms: ImageNorms | None) -> list[ParameterStatistics]:
     """Sum up every parameter's gradient, in the order of the layers."""
     lines = []
-    for name, theta in record.model.params.items():
+    for name, theta in record.model.params.named():
         layer, _, tensor = name.rpartition(".")
         gradient_norm, norm = _norm(record.gradient[layer][tensor]), _norm(theta)
         spread = _spread(norms.parameters[name], gradient_norm) if norms else None

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnnbp.arrays import Array, format_shape
-from cnnbp.config.problems import did_you_mean
 from cnnbp.errors import DataError
+from cnnbp.names import did_you_mean
 from cnnbp.parameters import Parameters
 
 _PREFIX = "param/"  # what grads --save puts before a parameter's name
@@ -19,12 +19,12 @@ def with_weights(params: Parameters, arrays: Mapping[str, Array], source: str) -
     """
     saved = {name.removeprefix(_PREFIX): array for name, array in arrays.items() if name.startswith(_PREFIX)}
     given = saved or arrays
-    own = dict(params.astype(np.float64).items())
+    own = dict(params.astype(np.float64).named())
     problems = [problem for name, array in given.items() for problem in _problems(name, array, own)]
     if problems or not given:
         raise DataError(f"{source!r} does not fit the network: {'; '.join(problems) or 'it holds no parameter'}")
     changed = params.astype(np.float64)
-    for name, theta in changed.items():
+    for name, theta in changed.named():
         if name in given:
             theta[...] = given[name]
     return changed, [name for name in own if name not in given]

@@ -78,7 +78,7 @@ def _tensors(page: Page) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for step in inspection.forward:
         tensors[step.symbol] = Tensor(step.value, batched=True)
-    for name, theta in record.tape.params.items():
+    for name, theta in record.tape.params.named():
         layer, _, parameter = name.rpartition(".")
         tensors[symbols.parameters[layer][parameter]] = Tensor(theta, batched=False)
     for step in inspection.backward:
@@ -121,7 +121,7 @@ def _changes(inspection: Inspection) -> dict[str, Tensor]:
     """Return Δθ of the configuration's optimizer, by symbol."""
     before, after = inspection.record.tape.params, inspection.update.params
     changes = {}
-    for name, theta in after.items():
+    for name, theta in after.named():
         layer, _, parameter = name.rpartition(".")
         symbol = inspection.symbols.parameters[layer][parameter]
         changes[f"Δ{symbol}"] = Tensor(theta - before[layer][parameter], batched=False)

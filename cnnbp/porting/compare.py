@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from cnnbp.arrays import Array
-from cnnbp.config.problems import closest
 from cnnbp.errors import DataError
 from cnnbp.layers.batchnorm import BatchNorm
+from cnnbp.names import closest
 from cnnbp.porting.comparer import Comparer, Expected
 from cnnbp.porting.comparison import ComparisonReport
 from cnnbp.porting.recipes import recipes

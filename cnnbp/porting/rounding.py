@@ -78,13 +78,13 @@ def _largest(samples: list[Array]) -> float:
 def _computation(record: Record) -> Computation:
     tape, nodes = record.tape, record.model.network.nodes
     branches: Mapping[int, Array] = {
-        node.index: node.layer.branches(tape.params[node.name], tape.caches[node.index], tape.context(node))
+        node.index: node.layer.branches(tape.params.of(node.name), tape.caches[node.index], tape.context(node))
         for node in nodes
         if isinstance(node.layer, PiecewiseLayer)
     }
     return Computation(
         tuple(replace(node, layer=_without_dropout(node.layer, is_on=tape.training)) for node in nodes),
-        {node.name: tape.params[node.name] for node in nodes},
+        {node.name: tape.params.of(node.name) for node in nodes},
         record.model.state,
         {place: tape.values[place] for place in (INPUT, *range(len(nodes)))},
         branches,

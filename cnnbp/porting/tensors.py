@@ -43,7 +43,7 @@ def pass_of(record: Record) -> Pass:
     places = [INPUT, *range(len(record.model.network.nodes))]
     values = {place: record.tape.values[place] for place in places}
     gradients = {place: record.tape.gradients[place] for place in places}
-    return Pass(values, gradients, dict(record.gradient.items()), record.losses)
+    return Pass(values, gradients, dict(record.gradient.named()), record.losses)
 
 
 def given_tensors(record: Record) -> Iterator[Tensor]:
@@ -52,7 +52,7 @@ def given_tensors(record: Record) -> Iterator[Tensor]:
     yield Tensor(IMAGES, value_axes(network.input_shape), record.tape.values[INPUT])
     yield Tensor("y", (IMAGE,), record.labels)
     for node in network.nodes:
-        for name, theta in record.tape.params[node.name].items():
+        for name, theta in record.tape.params.of(node.name).items():
             yield Tensor(f"param/{node.name}.{name}", parameter_axes(node, name), theta)
     for index, mask in dropout_masks(record.tape).items():
         node = network.nodes[index]
@@ -88,7 +88,7 @@ def _gradients(network: Network, node: Node, ran: Pass) -> Iterator[Tensor]:
 
 def image_gradient_tensors(record: Record) -> Iterator[Tensor]:
     """Yield each parameter's gradient image by image, (…, M); the images must not be coupled."""
-    shares = [dict(gradient.items()) for gradient in image_gradients(record)]
+    shares = [dict(gradient.named()) for gradient in image_gradients(record)]
     for node in reversed(record.model.network.nodes):
         for name in node.parameter_specs:
             stack = np.stack([share[f"{node.name}.{name}"] for share in shares], axis=-1)

@@ -56,7 +56,7 @@ class _Drawing:
     def forward(self) -> Iterator[Block]:
         """Yield the steps of the forward pass, before each the parameters that it needs."""
         for step in self.inspection.forward:
-            for name, theta in self.record.model.params[step.layer].items():
+            for name, theta in self.record.model.params.of(step.layer).items():
                 symbol = self.inspection.symbols.parameters[step.layer][name]
                 yield [_heading(symbol, format_shape(theta.shape)), *_matrix(theta)]
             yield self._value(step)

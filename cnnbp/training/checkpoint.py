@@ -225,7 +225,7 @@ def share_config(config: Config | None, checkpoint: Checkpoint, ranks: Ranks) ->
 def _arrays(state: TrainingState, known: KnownImages) -> dict[str, Array]:
     """Return every array of a checkpoint by its name in the file."""
     return {
-        **{f"parameters/{name}": array for name, array in state.parameters.items()},
+        **{f"parameters/{name}": array for name, array in state.parameters.named()},
         **{f"optimizer/{name}": array for name, array in state.slots.items()},
         **{
             f"running_statistics/{layer}.{name}": array

@@ -88,7 +88,7 @@ def _bad_tensors(
     job: Job, state: TrainingState, batch: Sequence[MicroBatch], planner: Planner | None
 ) -> Iterator[BadTensor]:
     """Yield the bad tensors in the order in which they were made; bad parameters are the end of a good step."""
-    for name, array in state.parameters.items():
+    for name, array in state.parameters.named():
         layer, tensor = name.split(".")
         yield from _bad("update", layer, tensor, array)
     seen = _Seen()
@@ -97,9 +97,9 @@ def _bad_tensors(
     yield from _bad("forward", "loss", "loss", result.losses)
     for node in reversed(job.config.network.nodes):
         yield from seen.slope(node)
-        for name, slope in result.gradient[node.name].items():
+        for name, slope in result.gradient.of(node.name).items():
             yield from _bad("backward", node.name, f"∂L/∂{name}", slope)
-    for name, slope in result.gradient.items():  # finite, but too long to be measured
+    for name, slope in result.gradient.named():  # finite, but too long to be measured
         layer, tensor = name.split(".")
         yield from _bad("backward", layer, f"(∂L/∂{tensor})²", slope**2)
 

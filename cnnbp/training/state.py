@@ -117,7 +117,7 @@ class TrainingState:
 
 def tensor_steps(before: Parameters, after: Parameters, gradient: Parameters) -> tuple[TensorStep, ...]:
     """Compare the parameters before and after one step, tensor by tensor."""
-    triples = zip(before.items(), after.items(), gradient.items(), strict=True)
+    triples = zip(before.named(), after.named(), gradient.named(), strict=True)
     return tuple(
         TensorStep(
             name,

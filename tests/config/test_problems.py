@@ -1,6 +1,6 @@
 import pytest
 
-from cnnbp.config.problems import MOST_SHOWN, Mark, Problem, Source, did_you_mean, escaped, refusal, rendered
+from cnnbp.config.problems import MOST_SHOWN, Mark, Problem, Source, escaped, refusal, rendered
 
 
 def source(*lines, is_file=True):
@@ -67,12 +67,3 @@ def test_a_place_behind_the_end_of_the_text_is_shown_as_an_empty_line():
 )
 def test_characters_that_a_terminal_might_act_on_are_escaped(text, shown):
     assert escaped(text) == shown
-
-
-def test_the_closest_word_is_suggested_and_else_all_are_named():
-    assert did_you_mean("Filter", ["filters", "kernel"]) == 'did you mean "filters"?'
-    assert did_you_mean("CONV1A.W", ["Conv1a.W", "dense1.W"]) == 'did you mean "Conv1a.W"?'
-    assert did_you_mean("conv1.w", ["conv1.b", "conv1.W"]) == 'did you mean "conv1.W"?'
-    assert did_you_mean("CONVX", ["convx", "convX", "CONVx"]) == 'did you mean "CONVx"?'
-    assert did_you_mean("zzz", ["filters", "kernel"]) == "known: filters, kernel"
-    assert did_you_mean("filters" * 10**5, ["filters"]) == "known: filters"

@@ -77,7 +77,7 @@ def test_a_float32_gradient_is_the_float64_one_to_a_few_hundred_rounding_units(p
         loss = config.loss.balanced(random_images(config, MICRO_BATCHES).class_counts)
         with Engine(config.network, loss, threads=1) as engine:
             gradients.append(engine.step(params, state, images).gradient)
-    for (name, single), (_, double) in zip(*(gradient.items() for gradient in gradients), strict=True):
+    for (name, single), (_, double) in zip(*(gradient.named() for gradient in gradients), strict=True):
         assert single.dtype == np.float32
         error = np.linalg.norm(single - double) / np.linalg.norm(double)
         assert error < 500 * ROUNDING_UNIT, f"{name}: {error / ROUNDING_UNIT:.0f} rounding units"

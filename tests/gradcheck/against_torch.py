@@ -168,7 +168,7 @@ def _native(point: Point) -> tuple[Callable[..., torch.Tensor], list[torch.Tenso
         return functional.cross_entropy(x, labels)
 
     x = torch.from_numpy(np.ascontiguousarray(np.moveaxis(point.x, -1, 0))).requires_grad_()
-    return loss, [x, *(torch.tensor(array, requires_grad=True) for _, array in point.params.items())]
+    return loss, [x, *(torch.tensor(array, requires_grad=True) for _, array in point.params.named())]
 
 
 def main() -> int:

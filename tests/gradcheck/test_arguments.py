@@ -33,7 +33,7 @@ def losses(here, theta, entry, shift):
 def test_stacked_copies_give_the_losses_of_one_plain_forward_each(name):
     here = POINTS[name]
     for argument in arguments(computation(here)):
-        theta = here.x if argument.name == "X" else dict(here.params.items())[argument.name]
+        theta = here.x if argument.name == "X" else dict(here.params.named())[argument.name]
         entries = np.unique(np.linspace(0, theta.size - 1, 7).astype(int))
         shifts = np.tile([2.0**-9, -(2.0**-9)], (len(entries), 1))
         stack = argument.stacked(entries, shifts, follow_branches, Arena())

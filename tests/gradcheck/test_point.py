@@ -7,7 +7,7 @@ from tests.gradcheck.points import NORMALISED, point
 def test_jitter_moves_what_starts_at_0_or_1_and_nothing_else():
     here = point(NORMALISED)
     there = here.jittered(seed=0)
-    pairs = [(name, a, b) for (name, a), (_, b) in zip(here.params.items(), there.params.items(), strict=True)]
+    pairs = [(name, a, b) for (name, a), (_, b) in zip(here.params.named(), there.params.named(), strict=True)]
     moved = {"conv2d1.b", "batchnorm1.gamma", "batchnorm1.beta", "dense1.b"}
     assert {name for name, a, b in pairs if (a != b).all()} == moved
     assert {name for name, a, b in pairs if (a == b).all()} == {"conv2d1.W", "dense1.W"}

@@ -14,7 +14,7 @@ def test_undisturbed_it_finds_the_gradients_that_backward_finds(layers):
     _, cache = here.loss.forward(logits, here.labels)
     gradient = here.backward(tape, here.loss.backward(cache, len(here.labels)))
     found = replay(as_computation(here, tape), dict(enumerate(tape.caches)))
-    for name, array in gradient.items():
+    for name, array in gradient.named():
         np.testing.assert_array_equal(found.parameters[name], array)
     np.testing.assert_array_equal(found.values[INPUT], tape.gradients[INPUT])
 

@@ -60,5 +60,5 @@ def wrapped(point: Point) -> tuple[Callable[..., Tensor], list[Tensor]]:
             values[node.index] = NodeFunction.apply(node, context, *own, *inputs)
         return LossFunction.apply(point, values[point.network.nodes[-1].index])
 
-    thetas: list[Array] = [point.x, *(array for _, array in point.params.items())]
+    thetas: list[Array] = [point.x, *(array for _, array in point.params.named())]
     return loss, [torch.tensor(theta, requires_grad=True) for theta in thetas]

@@ -30,7 +30,7 @@ def network_distances(seed: int, dtype: DTypeLike) -> Distances:
         twin = TorchTwin(tape, drawn.loss, drawn.labels)
         what = "in training" if training else "after training"
         yield f"outputs {what}", distance(tape.values[len(drawn.network.nodes) - 1], to_numpy(twin.logits))
-        gradients = {"X": tape.gradients[INPUT], **dict(gradient.items())}
+        gradients = {"X": tape.gradients[INPUT], **dict(gradient.named())}
         yield f"∂L/∂θ and ∂L/∂X {what}", apart(gradients, twin.gradients())
         if training:
             yield from engine_distances(drawn, twin)
@@ -44,7 +44,7 @@ def engine_distances(drawn: RandomNetwork, twin: TorchTwin) -> Distances:
     with Engine(drawn.network, drawn.loss, threads=1, seed=drawn.seed) as engine:
         result = engine.step(drawn.params, drawn.state, batch)
     expected = twin.gradients()
-    yield "∂L/∂θ of the engine, image by image", apart({**dict(result.gradient.items()), "X": expected["X"]}, expected)
+    yield "∂L/∂θ of the engine, image by image", apart({**dict(result.gradient.named()), "X": expected["X"]}, expected)
     for layer, tensors in result.state.items():
         for name, array in tensors.items():
             yield "running statistics", distance(array, twin.state[layer][name].numpy())
@@ -62,7 +62,7 @@ def workload_distances(path: Path, dtype: DTypeLike) -> Distances:
     pieces = np.split(np.arange(len(images.labels)), range(size, len(images.labels), size))
     batch = [MicroBatch(np.ascontiguousarray(x[..., piece]), images.labels[piece]) for piece in pieces]
     with Engine(network, loss, seed=0) as engine:
-        gradient = dict(engine.step(params, state, batch).gradient.items())
+        gradient = dict(engine.step(params, state, batch).gradient.named())
     tape = Tape(network, params, state, x, Arena(), keep_everything=True)
     expected = TorchTwin(tape, loss, images.labels).gradients()
     yield f"∂L/∂θ of {path.stem}", apart({**gradient, "X": expected["X"]}, expected)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from cnnbp.config.problems import did_you_mean
 from cnnbp.errors import ConfigError
 from cnnbp.gradcheck.bugs.activations import ACTIVATION_BUGS
 from cnnbp.gradcheck.bugs.convolution import CONVOLUTION_BUGS
@@ -14,6 +13,7 @@ from cnnbp.gradcheck.bugs.plumbing import PLUMBING_BUGS
 from cnnbp.gradcheck.bugs.pooling import POOLING_BUGS
 from cnnbp.gradcheck.bugs.products import PRODUCT_BUGS
 from cnnbp.losses import Loss
+from cnnbp.names import did_you_mean
 from cnnbp.network import Network
 
 LAYER_BUGS: tuple[Bug, ...] = (
