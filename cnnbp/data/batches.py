@@ -33,6 +33,12 @@ class Batch:
     whole: Callable[[], tuple[MicroBatch, ...]]
 
 
+def steps_for(images: int, batch_size: int) -> int:
+    """Return how many batches some images make, a single one that is left over joined to the batch before."""
+    whole, left = divmod(images, batch_size)
+    return whole + (left > 1 or (left == 1 and whole == 0))
+
+
 def epoch_order(n: int, seed: int, epoch: int) -> Indices:
     """Return the order of `n` training images in one epoch."""
     return stream(seed, Purpose.ORDER, epoch).permutation(n)
@@ -52,8 +58,9 @@ def batches(
     threads: int = 1,
     ranks: Ranks = ALONE,
 ) -> Iterator[Batch]:
-    """Yield the images at `order` in batches; the last one may be smaller. Each rank reads its run of each batch.
+    """Yield the images at `order` in batches of which the last may be smaller; each rank reads its run of each.
 
+    A single image that is left over is joined to the batch before: its gradient would be noise, its variance 0.
     Images that are not in memory are read by `threads` background threads, a few batches ahead. Augmenting and
     normalising is left to whoever runs a micro-batch. Raises DataError for a file that changed or vanished.
     """
@@ -68,7 +75,7 @@ def batches(
         mine = tuple(micro_batch(cut) for cut in cuts[run.start : run.stop])
         return Batch(indices, mine, lambda: mine if len(mine) == len(cuts) else tuple(map(micro_batch, cuts)))
 
-    parts = _cuts(order, batch_size)
+    parts = _batches(order, batch_size)
     if images.in_memory:
         yield from map(batch, parts)
     else:
@@ -88,6 +95,11 @@ def _prepared(
 ) -> Array:
     """Return x (C, H, W, m) of the pixels (m, C, H, W) of the images at `indices`."""
     return normalization.apply(augment(pixels, augmentations, arena, seed=seed, epoch=epoch, indices=indices), dtype)
+
+
+def _batches(order: Indices, size: int) -> Iterator[Indices]:
+    steps = steps_for(len(order), size)
+    return (order[step * size : None if step == steps - 1 else (step + 1) * size] for step in range(steps))
 
 
 def _cuts(indices: Indices, size: int) -> Iterator[Indices]:

@@ -69,6 +69,9 @@ def draw_job_notes(job: Job, console: Console) -> None:
     draw_skipped_images(datasets.bad, console)
     draw_folder(folder, console)
     draw_notes(datasets.skipped, datasets.notes, console)
+    if job.last_batch > job.batch_size > 1:
+        line = f"the last batch of an epoch has {job.last_batch} images: the one left over is joined to it"
+        console.print(line, soft_wrap=True)
     left_out = [(image.name, _trained_by(image)) for image in datasets.left_out]
     twins = [(first, repr(second)) for first, second in datasets.twins]
     _draw_pairs("images of val and test are left out, because the same pixels train", left_out, folder, console)
@@ -152,7 +155,10 @@ def draw_result(
     """Draw the curves, the gradients and the confusion matrix, and say where everything is."""
     console.print()
     draw_curves(state.history, console)
-    draw_gradients(state.last_step, job.config.network, console, f"Batch gradients at step {state.step}, the last one")
+    step = state.step - job.steps_per_epoch + job.whole_steps
+    draw_gradients(
+        state.last_step, job.config.network, console, f"Batch gradients at step {step}, the last whole batch"
+    )
     if evaluated:
         console.print()
         counts = evaluated.confusion(len(summary.classes))

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.config import Config
-from cnnbp.data.batches import Batch, batches, epoch_order
+from cnnbp.data.batches import Batch, batches, epoch_order, steps_for
 from cnnbp.data.normalize import Normalization
 from cnnbp.engine import Engine, micro_batch_size
 from cnnbp.engine.ranks import ALONE, Ranks
+from cnnbp.errors import ConfigError
+from cnnbp.layers.batchnorm import BatchNorm
 from cnnbp.training.datasets import Datasets, Subset
 from cnnbp.training.loading import normalization
 from cnnbp.training.measure import Measurement, inference_batches, measured, measuring
@@ -29,7 +32,11 @@ class Job:
 
     @classmethod
     def of(cls, config: Config, datasets: Datasets, *, threads: int | None = None, ranks: Ranks = ALONE) -> "Job":
-        """Return the job of a configuration and its images; class weights and normalisation are worked out here."""
+        """Return the job of a configuration and its images; class weights and normalisation are worked out here.
+
+        Raises ConfigError for a batch in which a batch norm sees a single value of a channel.
+        """
+        _refuse_single_values(config, len(datasets.train))
         loss = config.loss.balanced(datasets.class_counts)
         engine = Engine(config.network, loss, threads=threads, seed=config.seed, ranks=ranks)
         return cls(config, datasets, normalization(config, datasets.train, ranks), engine)
@@ -42,7 +49,17 @@ class Job:
     @cached_property
     def steps_per_epoch(self) -> int:
         """Steps that show every training image once."""
-        return -(-len(self.datasets.train) // self.batch_size)
+        return steps_for(len(self.datasets.train), self.batch_size)
+
+    @property
+    def whole_steps(self) -> int:
+        """The last step of an epoch, counted from 1, whose batch is not smaller than others."""
+        return max(len(self.datasets.train) // self.batch_size, 1)
+
+    @property
+    def last_batch(self) -> int:
+        """The images of an epoch's last batch."""
+        return len(self.datasets.train) - (self.steps_per_epoch - 1) * self.batch_size
 
     @cached_property
     def micro_batches(self) -> int:
@@ -82,7 +99,8 @@ class Job:
     def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Yield an epoch's training batches from the `first` one on; epochs count from 0."""
         train, seed = self.datasets.train, self.config.seed
-        order = epoch_order(len(train), seed, epoch)[first * self.batch_size :]
+        start = first * self.batch_size if first < self.steps_per_epoch else len(train)
+        order = epoch_order(len(train), seed, epoch)[start:]
         return batches(
             train.images,
             train.indices[order],
@@ -110,3 +128,17 @@ class Job:
     def measure(self, state: TrainingState, subset: Subset, progress: Callable[[int], None]) -> Measurement:
         """Run images through the network of a state; `progress` is told how many are done."""
         return measured(self.measuring(state, subset), progress)
+
+
+def _refuse_single_values(config: Config, images: int) -> None:
+    """Raise ConfigError where a batch norm would make β of everything: one value is its own mean."""
+    if min(config.train.batch_size, images) > 1:
+        return
+    for node in config.network.nodes:
+        if isinstance(node.layer, BatchNorm) and prod(node.output_shape[1:]) == 1:
+            why = "train.batch_size is 1" if images > 1 else "there is one image to train on"
+            way_out = "set it to 2 or more" if images > 1 else "add images"
+            raise ConfigError(
+                f'{node.layer.type} "{node.name}" sees one value of each channel in a batch, because {why}: its output '
+                f"is β whatever the image, and nothing before it learns; {way_out}, or take the layer out"
+            )

@@ -89,16 +89,18 @@ def learning_rate(job: Job, step: int, losses: Sequence[float]) -> float:
 
 
 def _steps(job: Job, state: TrainingState) -> Generator[Event, None, tuple[int, tuple[DeadChannels, ...]]]:
-    """Take the steps left in the epoch; return how many images they had, and what is dead in its last whole batch."""
+    """Take the steps left in the epoch; return how many images they had, and what is dead in its last whole batch.
+
+    The tensors of that step are watched too: a smaller batch says less.
+    """
     images = 0
     dead: tuple[DeadChannels, ...] = ()
     losses = monitored_losses(state.history)
-    last_whole = max(len(job.datasets.train) // job.batch_size, 1)
     for batch in job.batches(state.epoch, state.sums.steps):
-        is_last = state.sums.steps + 1 == job.steps_per_epoch
-        loss = take_step(job, state, batch, learning_rate(job, state.step, losses), watched=is_last)
+        is_watched = state.sums.steps + 1 == job.whole_steps
+        loss = take_step(job, state, batch, learning_rate(job, state.step, losses), watched=is_watched)
         images += len(batch.indices)
-        if state.sums.steps == last_whole:
+        if is_watched:
             dead = dead_channels(job, state, batch)
         yield StepEvent(state.epoch + 1, len(batch.indices), state.sums.images, loss)
     return images, dead

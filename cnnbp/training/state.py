@@ -40,7 +40,7 @@ class EpochMetrics:
     """One epoch in numbers that equal training repeats exactly. `epoch` counts from 1.
 
     The training loss and accuracy are means over the epoch's steps, while the parameters moved; `grad_norm` is the
-    mean of ‖∂L/∂θ‖ before clipping; `lr` and `update_ratio` ‖Δθ‖/‖θ‖ are the last step's.
+    mean of ‖∂L/∂θ‖ before clipping; `lr` is the last step's, `update_ratio` ‖Δθ‖/‖θ‖ that of the last whole batch.
     """
 
     epoch: int
@@ -73,8 +73,8 @@ class EpochSums:
 class TrainingState:
     """The state of a run between two steps. `step` counts all steps taken; `history` the epochs that are over.
 
-    `last_step` is the last step of the last epoch whose steps are all taken, tensor by tensor. Running statistics are
-    replaced by every step, never changed in place.
+    `last_step` is the newest step that was the last of its epoch with a whole batch, tensor by tensor. Running
+    statistics are replaced by every step, never changed in place.
     """
 
     parameters: Parameters

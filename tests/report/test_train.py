@@ -18,7 +18,7 @@ def notes(job_config):
 
 
 def test_copies_of_training_images_are_named_up_to_ten_and_it_is_said_where_all_are(tmp_path):
-    images(tmp_path / "train", (12, 1))
+    images(tmp_path / "train", (12, 2))
     for number in range(12):
         save(tmp_path / "test" / "b" / f"{number:02}.png", noise(4, 4, seed=number))
     title, *pairs, rest = notes(config(tmp_path, data={"validation": 0.0}))
@@ -26,6 +26,11 @@ def test_copies_of_training_images_are_named_up_to_ten_and_it_is_said_where_all_
     assert len(pairs) == 10
     assert pairs[0] == "  'test/b/00.png' is 'train/a/0.png'"
     assert rest == f"  and 2 more; cnnbp data {tmp_path} names all"
+
+
+def test_a_batch_that_takes_the_one_image_left_over_is_told_once(tmp_path):
+    job = config(images(tmp_path, (5, 4)), data={"validation": 0})
+    assert notes(job) == ["the last batch of an epoch has 5 images: the one left over is joined to it"]
 
 
 def test_images_of_two_classes_with_the_same_pixels_are_named(tmp_path):

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 
+from cnnbp.errors import ConfigError
+from cnnbp.training.job import Job
+from cnnbp.training.loading import load_datasets
 from tests.training.jobs import config, images, working
 
 BALANCED = {"cross_entropy": {"class_weights": "balanced"}}
@@ -12,6 +15,26 @@ def test_steps_show_every_image_once_the_last_one_being_smaller(tmp_path):
         assert [len(batch.indices) for batch in job.batches(0)] == [4, 4, 2]
         assert [len(batch.indices) for batch in job.batches(0, 2)] == [2]
         assert not list(job.batches(0, 3))
+
+
+def test_a_single_image_that_is_left_over_is_joined_to_the_batch_before(tmp_path):
+    with working(config(images(tmp_path / "images"), batch_size=3)) as (job, _):  # 10 train
+        assert (job.steps_per_epoch, job.whole_steps, job.last_batch) == (3, 3, 4)
+        assert [len(batch.indices) for batch in job.batches(0)] == [3, 3, 4]
+        assert [len(batch.indices) for batch in job.batches(0, 2)] == [4]
+        assert not list(job.batches(0, 3))
+
+
+def test_a_batch_norm_that_sees_one_value_of_a_channel_is_refused_by_name(tmp_path):
+    after_dense = ("flatten", {"dense": {"units": 3}}, {"batchnorm": {"name": "norm"}}, {"dense": {"units": 2}})
+    folder = images(tmp_path / "images")
+    with pytest.raises(ConfigError, match=r'"norm" sees one value .* because train.batch_size is 1: .* set it to 2 or'):
+        Job.of(config(folder, after_dense, batch_size=1), load_datasets(config(folder)))
+    Job.of(config(folder, after_dense, batch_size=2), load_datasets(config(folder)))
+    Job.of(config(folder, batch_size=1), load_datasets(config(folder)))  # 2×2 values
+    one = load_datasets(config(folder)).only(1)
+    with pytest.raises(ConfigError, match="because there is one image to train on"):
+        Job.of(config(folder, after_dense), one)
 
 
 def test_a_batch_larger_than_the_folder_is_all_of_it(tmp_path):
