@@ -14,8 +14,8 @@ from cnnbp.errors import CheckpointError
 
 _WAIT_FOR_NO_ONE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
-# Control characters, what hides text or turns it round, a quote that would be taken for JSON's, and formulas: spreadsheets
-# see them after what separates cells, too. Bytes that are no UTF-8 do nothing, and stay.
+# Control characters, what hides text or turns it round, a quote that would be taken for JSON's, and formulas, which a
+# spreadsheet sees after what separates cells, too. Bytes that are no UTF-8 do nothing, and stay.
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 _ACTED_ON = re.compile(_CONTROL + r"|^\"|(^|[;|])[\s\"]*[=+\-@＝＋－＠]")
 _OPERATOR = re.compile("[=+@-]")

@@ -69,12 +69,13 @@ def train(
     with as_one(ranks):
         if ranks.rank:
             common = replace(common, quiet=True)
-        options = TrainOptions(run, allow_changes, grads, plots, skip_bad, trust, common, ranks)
+        options = TrainOptions(run, allow_changes, grads, plots, trust, common, ranks)
         _refuse_several(modes)
+        chosen = ["data.skip_bad=true"] if skip_bad else []  # the configuration remembers it
         if resume:
-            go_on(resume, *split_arguments(arguments), options)
+            go_on(resume, *split_arguments([*(arguments or ()), *chosen]), options)
             return
-        name, config = _configuration(arguments, common)
+        name, config = _configuration(arguments, chosen, common)
         if dry_run:
             _try_one_step(config, options)
         elif overfit:
@@ -91,12 +92,12 @@ def _refuse_several(modes: Mapping[str, object]) -> None:
         raise ConfigError(f"{' and '.join(given)} do not go together")
 
 
-def _configuration(arguments: Sequence[str] | None, common: Common) -> tuple[str, Config]:
+def _configuration(arguments: Sequence[str] | None, chosen: Sequence[str], common: Common) -> tuple[str, Config]:
     """Return what the configuration's file is called, and what is in it."""
     if not arguments:
         raise ConfigError("a configuration is missing: cnnbp train CONFIG, or cnnbp train --resume RUN")
     file, *rest = arguments
-    return Path(file).stem, load_job(Path(file), rest, common)
+    return Path(file).stem, load_job(Path(file), [*rest, *chosen], common)
 
 
 def _try_one_step(config: Config, options: TrainOptions) -> None:

@@ -63,7 +63,6 @@ class TrainOptions:
     allow_changes: bool
     grads: int | None
     plots: bool
-    skip_bad: bool
     trust: bool
     common: Common
     ranks: Ranks
@@ -164,7 +163,6 @@ def load(
     with progress_bar(options.notes) as bar:
         datasets = load_datasets(
             config,
-            skip_bad=options.skip_bad,
             threads=options.threads,
             progress=lambda split, done, total: bar.show(f"decoding {split}", done, total),
             ranks=options.ranks,

@@ -157,6 +157,7 @@ class DataConfig(Section):
     )
     max_pixels: PositiveInt = Field(default=25_000_000, description="Images with more pixels are refused.")
     cache: Bytes = Field(default=1 << 30, description="Memory for decoded images: bytes, or a text such as 512MiB.")
+    skip_bad: bool = Field(default=False, description="Go on without images that cannot be read.")
     allow_empty: bool = Field(default=False, description="Accept class folders without images.")
 
 

@@ -84,7 +84,12 @@ def images_to_evaluate(
             progress(wanted or "images", done, len(source.files))
 
     images = decode_split(
-        source, image_format(config), skip_bad=skip_bad, progress=tell, threads=threads, cache_bytes=section.cache
+        source,
+        image_format(config),
+        skip_bad=skip_bad or section.skip_bad,
+        progress=tell,
+        threads=threads,
+        cache_bytes=section.cache,
     )
     in_place = _same_folder(section.path, trained)
     own = in_place or _is_own(images, known, wanted)

@@ -66,7 +66,7 @@ def load_datasets(
     for name, split in folder.splits.items():
         sets[name] = decode(name, split, data.cache - sum(images.memory for images in sets.values()))
     bad = [image for images in sets.values() for image in images.bad]
-    if bad and not skip_bad:
+    if bad and not (skip_bad or data.skip_bad):
         raise DataError(describe_bad_images(bad, len(bad) + sum(map(len, sets.values()))))
     return divided(folder, sets, data.validation, config.seed, before or KnownImages.none())
 

@@ -15,7 +15,7 @@ from cnnbp.training.run_directory import RunDirectory
 from cnnbp.training.state import EpochSums, TrainingState
 
 # What changes no number of a run, so that it may change at any time. train.epochs may grow.
-_FREE = frozenset({"data.cache", "train.save_every"})
+_FREE = frozenset({"data.cache", "data.skip_bad", "train.save_every"})
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,19 @@ def test_every_bad_image_is_named_at_once_and_training_can_go_on_without_them(fo
     assert "30 train, 10 val" in screen
     assert "skipped 3 images that cannot be read" in errors
     assert all(f"skipped 'a/{name}': " in errors for name in bad)
+    for remembering in (["train", "--resume", "run", "train.epochs=3", "--no-plots"], ["evaluate", "run"]):
+        exit_code, _, errors = cnnbp(*remembering, cwd=folder)
+        assert exit_code == 0, errors
+        assert all(f"skipped 'a/{name}': " in errors for name in bad)
+
+
+def test_that_bad_images_are_skipped_may_be_decided_when_a_run_goes_on(folder):
+    assert train(folder, "--run", "run")[0] == 0
+    (folder / "images/a/text.png").write_text("no image")
+    assert cnnbp("train", "--resume", "run", "train.epochs=3", "--no-plots", cwd=folder)[0] == 3
+    for more in (["--skip-bad"], ["train.epochs=4"]):
+        exit_code, _, errors = cnnbp("train", "--resume", "run", "train.epochs=3", "--no-plots", *more, cwd=folder)
+        assert exit_code == 0, errors
 
 
 def test_any_name_that_a_file_may_have_is_trained_on_evaluated_and_resumed(folder):

@@ -42,9 +42,7 @@ class Sums:
 def job():
     """An engine, parameters, running statistics, and a batch of three micro-batches."""
     network, rng = Network((3, 16, 16), LAYERS), np.random.default_rng(0)
-    batch = [
-        MicroBatch(rng.normal(size=(3, 16, 16, m)).astype(np.float32), rng.integers(0, 2, m)) for m in (8, 8, 5)
-    ]
+    batch = [MicroBatch(rng.normal(size=(3, 16, 16, m)).astype(np.float32), rng.integers(0, 2, m)) for m in (8, 8, 5)]
     with Engine(network, CrossEntropy(), threads=2, seed=3) as engine:
         yield engine, network.initial_parameters(0), network.initial_state(), batch
 
