@@ -3,7 +3,6 @@
 import ctypes
 import logging
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from PIL import (
 
 from cnnbp.data.damage import check_jpeg, check_png
 from cnnbp.data.tiff import check_tiff, describe_undecodable, describe_undecoded
+from cnnbp.engine.machine import warnings_filtered
 from cnnbp.errors import DataError
 from cnnbp.files import opened
 
@@ -86,11 +86,10 @@ def opened_image(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
 
 @contextmanager
 def muted_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings: what matters of them is an error or a note here. Not to be entered by two threads."""
+    """Silence Pillow's warnings: what matters of them is an error or a note here."""
     with suppress(OSError, AttributeError):  # where the system's linker does not show it, libtiff stays chatty
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    with warnings_filtered("ignore", Warning, module=r"PIL\."):
         yield
 
 

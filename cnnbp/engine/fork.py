@@ -5,7 +5,6 @@ import os
 import pickle
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnnbp.engine.machine import warnings_filtered
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -65,8 +66,8 @@ def fork(work: "Callable[[Connection], None]") -> Child:
     mine, others = Pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        with others, warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # other threads' locks: the work needs none of them
+        with others, warnings_filtered("ignore", DeprecationWarning, module=r"cnnbp\.engine\.fork"):
+            # which is of other threads' locks: the work needs none of them
             process = os.fork()
             if process == 0:
                 _begin_anew(work, others)

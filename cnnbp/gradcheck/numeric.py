@@ -1,6 +1,5 @@
 """Numeric derivatives: the step, central differences with Richardson extrapolation, the complex step."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.exceptions import ComplexWarning
 
 from cnnbp.arrays import Arena, Array
+from cnnbp.engine.machine import warnings_filtered
 from cnnbp.gradcheck.claims import Claim
 from cnnbp.gradcheck.computation import Forward, follow_branches, hold_branches
 from cnnbp.gradcheck.workers import Workers
@@ -82,8 +82,7 @@ class Probe:
     def complex_step_along_direction(self) -> float | None:
         """The derivative along the direction, branches held; None where a function drops the imaginary part."""
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("error", ComplexWarning)
+            with np.errstate(all="ignore"), warnings_filtered("error", ComplexWarning):
                 parts = self._along(COMPLEX_STEP * 1j * self.direction, hold_branches)
         except (TypeError, ComplexWarning):
             return None

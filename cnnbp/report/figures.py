@@ -2,10 +2,10 @@
 
 import logging
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnbp.engine.machine import warnings_filtered
 from cnnbp.files import written_whole
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def new_figure(width: float, height: float) -> "Figure":
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, whole or not at all. A letter that no font here has becomes a box, without a warning."""
     _allow_further_fonts(figure)
-    with written_whole(path) as file, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+    boxes = warnings_filtered("ignore", UserWarning, message=r"Glyph .* missing from font")
+    with written_whole(path) as file, boxes:
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
 
 
