@@ -17,7 +17,7 @@ from cnnbp.export.packages import needed
 from cnnbp.layers import LAYERS, Add, Layer, ReLU
 from cnnbp.training.checkpoint import Checkpoint
 from tests.checkpoints import checkpoint_of
-from tests.random_networks import random_network
+from tests.random_networks import ACTIVATIONS, random_network
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RANDOM = [seed for seed in range(60) if random_network(seed).x.shape[0] in (1, 3)]
@@ -68,6 +68,17 @@ CASES: dict[str, tuple[Shape, list[Any]]] = {
     ),
     "a residual block that adds the images themselves": ((3, 4, 4), [{"residual": {"layers": ["relu"]}}]),
 }
+
+
+def test_a_file_asks_for_no_newer_runtime_than_its_operators_need():
+    """onnxruntime 1.22 to 1.24 average the padding of opset 19's AveragePool wrongly; older ones refuse newer files."""
+    import onnx
+
+    pool = {"avgpool2d": {"kernel": 3, "stride": 2, "pad": 1}}
+    layers = [pool, *ACTIVATIONS, {"maxpool2d": {"kernel": 2}}, "batchnorm", "flatten", {"dense": {"units": 2}}]
+    model = onnx.load_from_string(FORMATS["onnx"](checkpoint_of((1, 8, 8), layers)))
+    assert (model.opset_import[0].version, model.ir_version) == (17, 8)
+    onnx.checker.check_model(model, full_check=True)
 
 
 def untrained(case: str) -> Checkpoint:

@@ -56,7 +56,7 @@ class Wanted:
     """The options of a batch: see `Labels`, `Weights` and `ImageSeed`; `count` is M where images are drawn.
 
     Without it M is `usual`, else what can be read for a tiny network and the configuration's batch_size for others.
-    `trust` is for the layers that a run has imported.
+    `trust` is for the layers that a run has imported; `max_pixels` takes the place of the configuration's.
     """
 
     labels: str | None = None
@@ -65,6 +65,7 @@ class Wanted:
     count: int | None = None
     usual: int | None = None
     trust: bool = False
+    max_pixels: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +96,7 @@ def _chosen(subject: Path, arguments: Sequence[str] | None, wanted: Wanted, comm
     files = [Path(argument) for argument in arguments or () if _is_file(argument)]
     rest = [argument for argument in arguments or () if not _is_file(argument)]
     chosen = load_config_or_run(subject, rest, common, trust=wanted.trust)
+    chosen = replace(chosen, config=chosen.config.with_max_pixels(wanted.max_pixels))
     require_own_layers_to_work(chosen.config)
     images = _images(chosen, files, wanted, common)
     loss = chosen.trained.loss if chosen.trained and files else chosen.config.loss.balanced(images.class_counts)

@@ -93,6 +93,14 @@ Trust = Annotated[
 ]
 
 
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels", min=1, metavar="N", show_default=False, help="Instead of the configuration's data.max_pixels."
+    ),
+]
+
+
 def split_arguments(arguments: Sequence[str] | None) -> tuple[Path | None, list[str]]:
     """Return DATA and the overrides out of what stands after CONFIG. Raises ConfigError for a second DATA.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnnbp.cli.common import Common, Trust, verb
+from cnnbp.cli.common import Common, MaxPixels, Trust, verb
 from cnnbp.cli.config_or_run import RunPath
 from cnnbp.evaluate.images import Chosen, SplitName, images_to_evaluate
 from cnnbp.evaluate.scores import evaluate as evaluated
@@ -34,11 +34,12 @@ def evaluate(
     ] = None,
     worst: Annotated[int, typer.Option(min=0, metavar="N", help="Name the N images with the largest losses.")] = 10,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")] = False,
+    max_pixels: MaxPixels = None,
     trust: Trust = False,
     common: Common,
 ) -> None:
     """Show loss, accuracy, each class, the confusion matrix and the worst images of a run's best checkpoint."""
-    trained = load_trained(run, trust=trust)
+    trained = load_trained(run, trust=trust, max_pixels=max_pixels)
     measurement, chosen = _measured(trained, data, split, skip_bad, common)
     images = measurement.subset.images
     notes = notes_console(quiet=common.quiet)

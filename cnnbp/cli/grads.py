@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.batch import ImagesAndOverrides, ImageSeed, Labels, Wanted, Weights, read_batch
-from cnnbp.cli.common import Common, Trust, verb
+from cnnbp.cli.common import Common, MaxPixels, Trust, verb
 from cnnbp.cli.config_or_run import ConfigOrRunPath
 from cnnbp.errors import ConfigError
 from cnnbp.inspect.examine import inspect_batch
@@ -51,6 +51,7 @@ def grads(
     force: Annotated[
         bool, typer.Option("--force", help="Write over a file that is there.", rich_help_panel=_FILE)
     ] = False,
+    max_pixels: MaxPixels = None,
     trust: Trust = False,
     common: Common,
 ) -> None:
@@ -59,7 +60,7 @@ def grads(
         _require_free(save, force)
     elif force or layout is not Layout.CHWM:
         raise ConfigError("--force and --layout are about the file that --save writes: name one")
-    wanted = Wanted(labels, weights, image_seed, batch, trust=trust)
+    wanted = Wanted(labels, weights, image_seed, batch, trust=trust, max_pixels=max_pixels)
     chosen = read_batch(subject, arguments, wanted, common)
     config, images = chosen.config, chosen.images
     inspection = inspect_batch(chosen.model, images, config.train.optimizer, dropout=training, seed=config.seed)

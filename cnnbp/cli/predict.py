@@ -2,13 +2,14 @@
 
 import os
 import sys
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnbp.cli.common import Common, Trust, verb
+from cnnbp.cli.common import Common, MaxPixels, Trust, verb
 from cnnbp.cli.config_or_run import RunPath
 from cnnbp.data.store import BadImage
 from cnnbp.errors import DataError
@@ -23,6 +24,8 @@ from cnnbp.report.trained import draw_trained
 from cnnbp.training.trained import Trained, load_trained
 
 _STDIN = Path("-")
+_UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)  # as PowerShell writes
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")  # what image files begin with
 
 
 @verb
@@ -36,11 +39,12 @@ def predict(
     ],
     *,
     top: Annotated[int, typer.Option(min=1, metavar="K", help="Name the K most probable classes.")] = 1,
+    max_pixels: MaxPixels = None,
     trust: Trust = False,
     common: Common,
 ) -> None:
     """Name the class of each image, with its probability. What cannot be read is named, and stops nothing."""
-    trained = load_trained(run, trust=trust)
+    trained = load_trained(run, trust=trust, max_pixels=max_pixels)
     notes = notes_console(quiet=common.quiet)
     found = find_images(_paths(images))
     draw_notes(found.skipped, {}, notes)
@@ -80,7 +84,18 @@ def _paths(arguments: Sequence[Path]) -> Iterator[Path]:
 
 
 def _listed() -> Iterator[str]:
-    """Read names from stdin: one a line, or with a NUL behind each, as `find -print0` and `git ls-files -z` write."""
-    text = sys.stdin.buffer.read()
-    separator = b"\0" if b"\0" in text else b"\n"
-    return (os.fsdecode(name) for name in text.split(separator) if name)
+    """Read names from stdin: one a line, or with a NUL after each, as `find -print0` and `git ls-files -z` write.
+
+    Lines may end as on Windows, and begin with a byte order mark. Raises DataError for a list without names.
+    """
+    content = sys.stdin.buffer.read()
+    if content.startswith(_IMAGES) or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
+        raise DataError("stdin is an image, not a list of names: save it as a file, and give its name")
+    if content.startswith(_UTF_16):
+        content = content.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
+    content = content.removeprefix(BOM_UTF8)
+    lines = content.split(b"\0") if b"\0" in content else [line.removesuffix(b"\r") for line in content.split(b"\n")]
+    names = [os.fsdecode(name) for name in lines if name]
+    if not names:
+        raise DataError("the list on stdin has no names")
+    yield from names

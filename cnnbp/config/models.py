@@ -234,6 +234,13 @@ class Config(_Importing):
         """The network with all its shapes. Raises ShapeError where a layer does not fit its input."""
         return Network(self.input.shape, self.layers)
 
+    def with_max_pixels(self, limit: int | None) -> Self:
+        """Return the configuration with another limit of an image's pixels, or itself where None is given."""
+        if limit is None:
+            return self
+        data = (self.data or DataConfig()).model_copy(update={"max_pixels": limit})
+        return self.model_copy(update={"data": data})
+
     def with_data(self, path: Path) -> Self:
         """Return the configuration for another image folder, which is taken from the working directory."""
         data = (self.data or DataConfig()).model_copy(update={"path": path.absolute()})

@@ -1,6 +1,8 @@
 """A network as an ONNX model: batch-first, any batch size, weights as they are stored."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,7 @@ from cnnbp.layers.operators import Operator
 from cnnbp.network import INPUT, Node
 from cnnbp.training.checkpoint import Checkpoint
 
-OPSET = 22  # has the newest version of every operator in use, but for types that Identity and Flatten gained later
-IR_VERSION = 10  # the file format of that time
+OPSET = 17  # what old runtimes read; a network whose operators are newer has the lowest that holds them
 
 BATCH, PIXELS, LOGITS = "M", "pixels", "logits"
 
@@ -27,15 +28,32 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
     Raises ConfigError for a layer that has no ONNX form, and where the package is missing.
     """
     helper = needed("onnx").helper
+    graph = _Graph(checkpoint).build()
+    opsets = [helper.make_opsetid("", max([OPSET, *(_first_opset(node.op_type) for node in graph.node)]))]
     model = helper.make_model(
-        _Graph(checkpoint).build(),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
+        graph,
+        opset_imports=opsets,
+        ir_version=helper.find_min_ir_version_for(opsets),
         producer_name="cnnbp",
         producer_version=__version__,
     )
     helper.set_model_props(model, metadata(checkpoint))
     return model.SerializeToString(deterministic=True)
+
+
+def _first_opset(operator: str) -> int:
+    """Return the opset in which an operator came, 1 for the oldest."""
+    return min(schema.since_version for schema in _schemas()[operator])
+
+
+@cache
+def _schemas() -> Mapping[str, list[Any]]:
+    """Return all versions of ONNX's own operators by name."""
+    schemas: dict[str, list[Any]] = {}
+    for schema in needed("onnx.defs").get_all_schemas_with_history():
+        if not schema.domain:
+            schemas.setdefault(schema.name, []).append(schema)
+    return schemas
 
 
 class _Graph:

@@ -99,7 +99,17 @@ class GELU(Layer):
     suits = "he"
 
     def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
-        return (Operator("Gelu", attributes={"approximate": "tanh"}),)
+        a = 2 * sqrt(2 / pi)
+        return (  # y = x·σ(x·(a + b·x²)); ONNX's own Gelu came with opset 20, in which runtimes disagree on pools
+            Operator("Constant", (), {"value_float": a}, "a"),
+            Operator("Constant", (), {"value_float": 0.044715 * a}, "b"),
+            Operator("Mul", ("x", "x"), output="xx"),
+            Operator("Mul", ("b", "xx"), output="bxx"),
+            Operator("Add", ("a", "bxx"), output="slope"),
+            Operator("Mul", ("x", "slope"), output="u"),
+            Operator("Sigmoid", ("u",), output="s"),
+            Operator("Mul", ("x", "s")),
+        )
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array]]:
         s = sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x * x * x))  # (1 + tanh u)/2 = σ(2u), without the cancellation

@@ -58,7 +58,7 @@ class Window:
             "kernel_shape": [*self.kernel],
             "strides": [*self.stride],
             "pads": [top, left, bottom, right],
-            "dilations": [*self.dilation],
+            **({"dilations": [*self.dilation]} if max(self.dilation) > 1 else {}),  # old pools have no such attribute
         }
 
 

@@ -36,14 +36,16 @@ class Trained:
         return self.config if folder is None else self.config.with_data(folder)
 
 
-def load_trained(path: Path, *, trust: bool = False) -> Trained:
+def load_trained(path: Path, *, trust: bool = False, max_pixels: int | None = None) -> Trained:
     """Read the best checkpoint of a run directory, its last one where no epoch is over yet, or the given file.
 
-    With `trust` layers of its own, which are Python code, are run. Raises CheckpointError.
+    With `trust` layers of its own, which are Python code, are run. `max_pixels` takes the place of the run's limit.
+    Raises CheckpointError.
     """
     run, file = _located(path)
     checkpoint = load_checkpoint(file, trust=trust)
-    return Trained(checkpoint, file, run, _with_images_of(run, checkpoint.config) if run else checkpoint.config)
+    config = _with_images_of(run, checkpoint.config) if run else checkpoint.config
+    return Trained(checkpoint, file, run, config.with_max_pixels(max_pixels))
 
 
 def _located(path: Path) -> tuple[RunDirectory | None, Path]:

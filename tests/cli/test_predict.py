@@ -47,6 +47,42 @@ def test_an_image_is_taken_for_the_same_in_any_company(run, tmp_path):
         assert one["probability"] == pytest.approx(other["probability"], rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [b"1.png\r\n2.png\r\n", b"\xef\xbb\xbf1.png\n2.png", "1.png\r\n2.png\r\n".encode("utf-16")],
+    ids=["CRLF", "BOM", "UTF-16"],
+)
+def test_a_list_may_be_written_as_on_windows(run, tmp_path, text):
+    for name in ("1.png", "2.png"):
+        picture(tmp_path / name, 0, 0)
+    exit_code, screen, errors = with_stdin(text, run, "-", cwd=tmp_path)
+    assert exit_code == 0, errors
+    assert "1.png" in screen
+    assert "2.png" in screen
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "the list on stdin has no names"),
+        (b"\r\n\n", "no names"),
+        (b"\x89PNG\r\n\x1a\n\0", "stdin is an image, not a"),
+    ],
+)
+def test_a_list_without_names_and_an_image_in_its_place_are_exit_3(run, tmp_path, text, message):
+    exit_code, _, errors = with_stdin(text, run, "-", cwd=tmp_path)
+    assert exit_code == 3
+    assert message in errors
+
+
+def test_the_limit_of_pixels_is_set_on_the_command_line_too(run, tmp_path):
+    image = picture(tmp_path / "z/1.png", 2, 5)  # 10×7
+    for verb, path in (("predict", image), ("evaluate", tmp_path), ("grads", tmp_path)):
+        exit_code, _, errors = cnnbp(verb, run, path, "--max-pixels", 69)
+        assert (exit_code, "10×7 is 0.0 million pixels" in errors or "none of the 1" in errors) == (3, True)
+        assert cnnbp(verb, run, path, "--max-pixels", 70)[0] == 0
+
+
 def test_images_that_trained_the_run_are_told(run, tmp_path):
     exit_code, _, errors = cnnbp("predict", run, run.parent / "images", picture(tmp_path / "new.png", 0, 99))
     assert exit_code == 0
@@ -111,11 +147,6 @@ def test_names_with_newlines_are_listed_with_a_nul_behind_each(run, tmp_path):
     assert exit_code == 0, errors
     assert r"a\nb.png" in screen
     assert "c.png" in screen
-
-
-def test_an_empty_list_is_no_error(run, tmp_path):
-    exit_code, screen, _ = with_stdin(b"", run, "-", cwd=tmp_path)
-    assert (exit_code, screen) == (0, "")
 
 
 def test_a_reader_that_leaves_ends_the_command_quietly(run, tmp_path):
