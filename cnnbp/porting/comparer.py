@@ -14,6 +14,8 @@ from cnnbp.porting.layouts import IMAGE, Axes, batch_last
 from cnnbp.porting.recipes import Recipe
 from cnnbp.porting.tolerance import Tolerance
 
+MOST_HINTS = 5  # tensors that are looked at closely: a mistake near the images spoils all that comes after
+
 
 @dataclass(frozen=True, eq=False)
 class Expected:
@@ -39,6 +41,22 @@ class Expected:
         return batch_last(self.array, self.axes)
 
 
+@dataclass(frozen=True)
+class _SoFar:
+    """Whether all was equal so far, whether a kink has made a difference, and how many tensors were wrong."""
+
+    is_clean: bool = True
+    kinks: bool = False
+    wrong: int = 0
+
+    def after(self, result: TensorComparison) -> "_SoFar":
+        return _SoFar(
+            self.is_clean and result.verdict == "equal",
+            self.kinks or result.verdict == "kink",
+            self.wrong + (result.verdict in ("wrong", "differs")),
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Comparer:
     """`expected` and `recipes` by name; `found` are some of them, in the order of computation."""
@@ -50,15 +68,14 @@ class Comparer:
 
     def results(self) -> Iterator[TensorComparison]:
         """Yield what comes out for each tensor that was found."""
-        is_clean, kinks = True, False  # whether all was equal so far, and whether a kink has made a difference
+        so_far = _SoFar()
         for name in self.found:
             with np.errstate(all="ignore"):
-                result = self._result(name, is_clean, kinks)
-            is_clean &= result.verdict == "equal"
-            kinks |= result.verdict == "kink"
+                result = self._result(name, so_far)
+            so_far = so_far.after(result)
             yield result
 
-    def _result(self, name: str, is_clean: bool, kinks: bool) -> TensorComparison:
+    def _result(self, name: str, so_far: "_SoFar") -> TensorComparison:
         expected, array = self.expected[name], self.found[name]
         bound = expected.bound(self.tolerance)
         if problem := _unusable(array, expected):
@@ -66,21 +83,23 @@ class Comparer:
         result = _measured(name, array, expected.array, bound)
         if result.verdict == "equal":
             return result
-        verdict, hint = self._judged(name, is_clean, kinks)
+        verdict, hint = self._judged(name, so_far)
         return replace(result, verdict=verdict, hint=hint)
 
-    def _judged(self, name: str, is_clean: bool, kinks: bool) -> tuple[Verdict, str | None]:
+    def _judged(self, name: str, so_far: "_SoFar") -> tuple[Verdict, str | None]:
         """Say of a tensor that differs whether it is wrong by itself, and what it looks like."""
         recipe = self.recipes.get(name)
-        by_itself: Verdict = "wrong" if is_clean or (recipe and all(map(self._has, recipe.needs))) else "differs"
+        by_itself: Verdict = "wrong" if so_far.is_clean or (recipe and all(map(self._has, recipe.needs))) else "differs"
         if not np.isfinite(self.found[name]).all():
             return by_itself, _not_finite(self.found[name])
         mismatch = self._mismatch(name, recipe)
+        if recipe and mismatch.is_close(mismatch.right):
+            flipped = self._flipped(recipe) if so_far.is_clean else None
+            return "kink" if so_far.kinks or flipped else "follows", flipped
+        if so_far.wrong >= MOST_HINTS:
+            return by_itself, None
         if recipe is None:
             return by_itself, plain_hint(mismatch)
-        if mismatch.is_close(mismatch.right):
-            flipped = self._flipped(recipe) if is_clean else None
-            return "kink" if kinks or flipped else "follows", flipped
         if recipe.place and (choice := convention(recipe.place.step_back(self._own), mismatch)):
             return "kink", choice
         return by_itself, recipe.hint(self._own, mismatch)

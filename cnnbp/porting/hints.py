@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.gradcheck.bugs import LAYER_BUGS, LOSS_BUGS
-from cnnbp.gradcheck.bugs.mistakes import LossStep, Step
+from cnnbp.gradcheck.bugs.mistakes import Bug, LossStep, Step
 from cnnbp.gradcheck.diagnosis import Pattern, Sizes, Trial, factors, tensor_hint
 from cnnbp.gradcheck.diagnosis.normalization import NORMALIZATION_EXPERIMENTS
 from cnnbp.gradcheck.diagnosis.reading import sizes_of
@@ -27,6 +27,8 @@ CONVENTIONS: Mapping[str, str] = {
     "passes-zero": "where z is exactly 0 the slope is 1; in cnnbp, and in PyTorch, 0",
 }
 MOST_OUTPUTS = 512  # that are sent back one at a time
+FEW = 2  # images that rule most mistakes out
+LARGE, FEWEST, COARSEST = 0.1, 8, 0.05  # of noise: entries above a share of the largest; how many; the most that it is
 
 _LOOK_FIRST = (factors.zero_everywhere, factors.wrong_sign, factors.constant_ratio)
 
@@ -66,7 +68,21 @@ def _close(left: Array, right: Array, bound: float) -> bool:
 
 def plain_hint(mismatch: Mismatch, **sizes: float) -> str | None:
     """Return what can be said without knowing what made the numbers."""
-    return tensor_hint(mismatch.pattern(sizes))
+    pattern = mismatch.pattern(sizes)
+    return factors.cast_to_float32(pattern) or coarse_numbers(mismatch) or tensor_hint(pattern)
+
+
+def coarse_numbers(mismatch: Mismatch) -> str | None:
+    """Every number a little off, up and down alike: as if it had been rounded on the way to fewer digits."""
+    large = np.abs(mismatch.right) > LARGE * np.abs(mismatch.right).max(initial=0)
+    off = (mismatch.found[large] - mismatch.right[large]) / mismatch.right[large]
+    if off.size < FEWEST or not 0 < np.abs(off).max() < COARSEST:
+        return None
+    size, up = float(np.median(np.abs(off))), float((off > 0).mean())
+    if not 0.2 < up < 0.8 or abs(off.mean()) > 0.5 * size or np.quantile(np.abs(off), 0.1) < 0.01 * size:
+        return None
+    formats = "float32 rounds by up to 6e-8, float16 and TF32 by 5e-4, bfloat16 by 4e-3"
+    return f"numbers are off by {size:.0e} of themselves, up and down: coarser ones on the way ({formats})"
 
 
 def output_hint(step: LayerStep, mismatch: Mismatch) -> str | None:
@@ -93,6 +109,7 @@ def gradient_hint(step: LayerStep, gradient: str, mismatch: Mismatch) -> str | N
     return (
         sure_gradient_hint(step, gradient, mismatch)
         or _overwritten(step, gradient, mismatch)
+        or coarse_numbers(mismatch)
         or _tried(step, gradient, pattern)
         or tensor_hint(pattern)
     )
@@ -100,15 +117,15 @@ def gradient_hint(step: LayerStep, gradient: str, mismatch: Mismatch) -> str | N
 
 def sure_gradient_hint(step: LayerStep, gradient: str, mismatch: Mismatch) -> str | None:
     """Return what is wrong with it, if it is one thing everywhere."""
-    told = _first_look(mismatch.pattern(_sizes(step)))
-    found = (bug for bug, gradients in _broken(step) if mismatch.is_explained_by(gradients[gradient]))
-    return told or next((_story(bug, step) for bug in found), None)
+    if told := _first_look(mismatch.pattern(_sizes(step))):
+        return told
+    return next((bug.story for bug in _bugs(step, gradient) if _explains(bug, step, gradient, mismatch)), None)
 
 
 def convention(step: LayerStep, mismatch: Mismatch) -> str | None:
     """Return which other choice at kinks a dx has made, if that is all that it differs by."""
-    found = (bug for bug, gradients in _broken(step, CONVENTIONS) if mismatch.is_explained_by(gradients["dx"]))
-    return next((CONVENTIONS[bug] for bug in found), None)
+    choices = (bug for bug in _bugs(step, "dx") if bug.name in CONVENTIONS)
+    return next((CONVENTIONS[bug.name] for bug in choices if _explains(bug, step, "dx", mismatch)), None)
 
 
 def _first_look(pattern: Pattern) -> str | None:
@@ -148,16 +165,27 @@ def _overwritten(step: LayerStep, gradient: str, mismatch: Mismatch) -> str | No
     return None
 
 
-def _story(name: str, step: LayerStep) -> str:
-    return next(bug.story for bug in LAYER_BUGS if bug.name == name and bug.fits(step.node))
-
-
-def _broken(step: LayerStep, names: Mapping[str, str] | None = None) -> Iterator[tuple[str, dict[str, Array]]]:
-    """Yield the name of each bug that fits a layer, and the gradients that come of it."""
+def _bugs(step: LayerStep, gradient: str) -> Iterator[Bug]:
+    """Yield the bugs of the catalogue that fit a layer and, as far as their names tell, spoil this gradient."""
     for bug in LAYER_BUGS:
-        if bug.fits(step.node) and (names is None or bug.name in names):
-            own = replace(step, xs=tuple(x.copy() for x in step.xs))
-            assert own.dy is not None
-            y, cache = own.forward()
-            broken = bug.mistake(Step(own.node.layer, own.params, own.x, y, own.dy.copy(), cache, own.context, {}))
-            yield bug.name, own.named(*broken)
+        spoiled, dash, _ = bug.name.lower().partition("-")
+        is_of_another = dash and spoiled in ("dx", "dw", "db", "dbeta") and not gradient.lower().startswith(spoiled)
+        if not is_of_another and bug.fits(step.node):
+            yield bug
+
+
+def _explains(bug: Bug, step: LayerStep, gradient: str, mismatch: Mismatch) -> bool:
+    """Whether a gradient is what a bug makes of it; where images are apart, two of them are asked first."""
+    if gradient.startswith("dx") and not step.node.is_coupled and mismatch.found.shape[-1] > FEW:
+        few = replace(mismatch, found=mismatch.found[..., :FEW], right=mismatch.right[..., :FEW])
+        if not few.is_close(_broken(bug, step.first(FEW))[gradient]):
+            return False
+    return mismatch.is_explained_by(_broken(bug, step)[gradient])
+
+
+def _broken(bug: Bug, step: LayerStep) -> dict[str, Array]:
+    """Return the gradients that come of a bug."""
+    own = replace(step, xs=tuple(x.copy() for x in step.xs))
+    assert own.dy is not None
+    y, cache = own.forward()
+    return own.named(*bug.mistake(Step(own.node.layer, own.params, own.x, y, own.dy.copy(), cache, own.context, {})))

@@ -39,6 +39,12 @@ class LayerStep:
         is_off = isinstance(self.node.layer, Dropout) and self.mask is None
         return Context(training=not is_off, state=self.node.layer.state(self.node.input_shapes[0]))
 
+    def first(self, images: int) -> "LayerStep":
+        """Return the same with the first few images."""
+        xs = tuple(x[..., :images].copy() for x in self.xs)
+        dy = None if self.dy is None else self.dy[..., :images].copy()
+        return replace(self, xs=xs, dy=dy, mask=None if self.mask is None else self.mask[..., :images])
+
     def towards(self, dy: Array) -> "LayerStep":
         """Return the same with another ∂L/∂y."""
         return replace(self, dy=dy)

@@ -193,6 +193,16 @@ def test_the_tolerance_is_that_of_the_coarsest_numbers_or_the_one_that_was_asked
     assert compare(found, half, 1e-2).verdict == "pass"
 
 
+@pytest.mark.parametrize("digits", [10, 7])
+def test_numbers_that_were_rounded_on_the_way_are_told_from_wrong_ones(digits):
+    found = reference(PLAIN)
+    dW = found.arrays["grad/hidden.W"].astype(np.float32)
+    coarse = (dW.view(np.int32) + (1 << (22 - digits)) & -(1 << (23 - digits))).view(np.float32)
+    first = compare(found, {"grad/hidden.W": coarse}).first
+    assert "of themselves, up and down: coarser ones on the way (float32 rounds" in first.hint
+    assert 2.0 ** -(digits + 4) < float(first.hint.split()[4]) < 2.0 ** -(digits + 1)
+
+
 def test_longer_sums_are_allowed_more_roundings():
     few, many = (Tolerance.for_arrays([np.zeros(1, np.float32)], terms, None) for terms in (100, 10**6))
     assert (few.of, many.of) == ("64 roundings, for sums of 100 terms", "3000 roundings, for sums of 1,000,000 terms")
