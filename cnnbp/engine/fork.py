@@ -116,13 +116,19 @@ def portable(error: Exception) -> Exception:
 def _begin_anew(work: "Callable[[Connection], None]", pipe: "Connection") -> None:
     """Do the work as a process of its own. Nothing of what the other one wanted to do at its end happens here."""
     try:
-        nowhere, kept = os.open(os.devnull, os.O_RDWR), pipe.fileno()
-        for stream in {_STDIN, _STDOUT} - {kept}:
-            os.dup2(nowhere, stream)
-        for entry in Path("/proc/self/fd").iterdir():
-            if int(entry.name) not in (_STDIN, _STDOUT, _STDERR, kept):
-                with suppress(OSError):  # the list's own is closed by now
-                    os.close(int(entry.name))
+        _let_go_of_files(pipe.fileno())
         work(pipe)
+    except OSError as error:
+        pipe.send(portable(error))
     finally:
         os._exit(0)
+
+
+def _let_go_of_files(kept: int) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in {_STDIN, _STDOUT} - {kept}:
+        os.dup2(nowhere, stream)
+    for entry in Path("/proc/self/fd").iterdir():
+        if int(entry.name) not in (_STDIN, _STDOUT, _STDERR, kept):
+            with suppress(OSError):  # the list's own is closed by now
+                os.close(int(entry.name))

@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +111,17 @@ def is_running(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def forgotten_memory():
+    """Return the shared memory that MPICH's ranks left behind when they were ended: what no process has mapped."""
+    mapped = ""
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with suppress(OSError):  # it has gone, or is not ours to look at
+            mapped += maps.read_text()
+    settled = time.time() - 1  # one that is being made now is not mapped yet
+    files = {path: path.stat().st_mtime for path in Path("/dev/shm").glob("mpich_shm_*")}
+    return {path for path, changed in files.items() if changed < settled and path.name not in mapped}
 
 
 def kill(pid):

@@ -15,6 +15,16 @@ from tests.mpi.jobs import checkpoint, needs_mpiexec, started, train
 
 pytestmark = needs_mpiexec
 
+
+@pytest.fixture(scope="module", autouse=True)
+def tidy():
+    """Give back the shared memory of ranks that were ended; others' that were there before stays."""
+    before = jobs.forgotten_memory()
+    yield
+    for path in jobs.forgotten_memory() - before:
+        path.unlink(missing_ok=True)
+
+
 LONG = 16  # epochs of a run that is stopped before its end
 
 
