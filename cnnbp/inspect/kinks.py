@@ -5,7 +5,9 @@ from math import inf
 
 import numpy as np
 
+from cnnbp.arrays import Array
 from cnnbp.inspect.record import Record
+from cnnbp.inspect.symbols import derive_symbols
 from cnnbp.layers.activations import ReLU
 from cnnbp.layers.pooling import MaxPool2d
 from cnnbp.layers.windows import padded, places
@@ -46,6 +48,19 @@ def dead_units(record: Record) -> list[DeadUnits]:
             off = (record.tape.values[node.index] == 0).all(axis=-1)  # (C, H, W) or (features,)
             channels = off.reshape(len(off), -1).all(axis=1)
             found.append(DeadUnits(node.name, int(off.sum()), off.size, int(channels.sum()), len(channels)))
+    return found
+
+
+def winners(record: Record) -> dict[str, Array]:
+    """Return for each tensor that a max pool reads where a window has its first maximum, (C, H, W, M), by symbol."""
+    symbols = derive_symbols(record.model.network)
+    found = {}
+    for node in record.model.network.nodes:
+        if isinstance(node.layer, MaxPool2d):
+            _, context = record.tape.contexts(node)
+            ones = np.ones_like(record.tape.values[node.index])
+            routed, _ = node.layer.backward({}, record.tape.caches[node.index], ones, context)
+            found[symbols.values[node.inputs[0]]] = routed > 0
     return found
 
 

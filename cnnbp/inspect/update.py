@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnbp.inspect.record import Model, Record, record_batch
 from cnnbp.network import INPUT
-from cnnbp.optimizers import Optimizer
+from cnnbp.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from cnnbp.parameters import Parameters
 
 
@@ -18,6 +18,23 @@ class Update:
     loss_before: float
     loss_after: float
     params: Parameters
+
+    @property
+    def formula(self) -> str:
+        """The step as a formula, g = ∂L/∂θ: the optimizer's memory is still empty."""
+        decay = self.optimizer.weight_decay
+        g = "(g + λ·θ)" if decay and not isinstance(self.optimizer, AdamW) else "g"
+        size = f"|{g.strip('()')}|"
+        match self.optimizer:
+            case AdamW():
+                return f"Δθ = −η·g/(|g| + ε){' − η·λ·θ' if decay else ''}"
+            case Adam():
+                return f"Δθ = −η·{g}/({size} + ε)"
+            case RMSprop():
+                return f"Δθ = −η·{g}/(√(1 − ρ)·{size} + ε)"
+            case SGD(nesterov=True):
+                return f"Δθ = −η·(1 + μ)·{g}"
+        return f"Δθ = −η·{g}"
 
 
 def update_once(record: Record, optimizer: Optimizer) -> Update:

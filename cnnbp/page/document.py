@@ -17,7 +17,6 @@ from cnnbp.page.bug import Planted, bug_document
 from cnnbp.page.nodes import node_document, statistics_symbols, statistics_tensors
 from cnnbp.page.stations import BACKWARD, FORWARD, PARAMETER, stations
 from cnnbp.page.tensors import Chosen, Tensor, choose, tensor_documents
-from cnnbp.page.words import first_step
 
 _MOST_CLASSES = 10  # maps of Grad-CAM for so many of the most probable classes
 
@@ -175,7 +174,7 @@ def _update_document(update: Update) -> dict[str, Any]:
         "optimizer": update.optimizer.type,
         "plain": update.optimizer == SGD(lr=update.optimizer.lr),
         "lr": update.optimizer.lr,
-        "formula": first_step(update.optimizer),
+        "formula": update.formula,
         "before": update.loss_before,
         "after": update.loss_after,
     }

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from cnnbp.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
-
 _FORWARD: Mapping[str, str] = {
     "conv2d": "A filter slides over its input. At each place its numbers meet those below: multiply, and add up.",
     "dense": "Each output weighs all inputs of an image: a row of weights times the image's column.",
@@ -67,22 +65,3 @@ def note_on(symbol: str, row: str, kinds: Sequence[str]) -> str:
     if not symbol.startswith("∂L"):
         return _SLOPE
     return _START if symbol.startswith("∂L/∂A") else _LOGITS
-
-
-def first_step(optimizer: Optimizer) -> str:
-    """Write an optimizer's first step, g = ∂L/∂θ; its memory is still empty."""
-    decay = optimizer.weight_decay
-    g = "(g + λ·θ)" if decay and not isinstance(optimizer, AdamW) else "g"
-    size = f"|{g.strip('()')}|"
-    match optimizer:
-        case AdamW():
-            return f"Δθ = −η·g/(|g| + ε){' − η·λ·θ' if decay else ''}"
-        case Adam():
-            return f"Δθ = −η·{g}/({size} + ε)"
-        case RMSprop():
-            return f"Δθ = −η·{g}/(√(1 − ρ)·{size} + ε)"
-        case SGD(nesterov=True):
-            return f"Δθ = −η·(1 + μ)·{g}"
-        case SGD():
-            return f"Δθ = −η·{g}"
-    return f"Δθ by {optimizer.type}"

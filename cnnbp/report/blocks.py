@@ -27,16 +27,28 @@ def number_format(array: Array) -> str:
     return f".{max(3, 2 - exponent)}f" if -5 < exponent < 4 else ".2e"
 
 
-def number_rows(matrix: Array, spec: str) -> list[Text]:
-    """Write a matrix with its columns aligned. What is exactly 0 is a plain, dim 0: nothing came through there."""
+def number_rows(matrix: Array, spec: str, marks: Array | None = None, heads: Sequence[str] = ()) -> list[Text]:
+    """Write a matrix with its columns aligned. What is exactly 0 is a plain, dim 0: nothing came through there.
+
+    Where `marks` is set a * stands after the number; `heads` stand over the columns.
+    """
     cells = [[f"{value:{spec}}" if value else "0" for value in row] for row in matrix.tolist()]
-    width = max((len(cell) for row in cells for cell in row), default=0)
-    return [_row(cells_of_row, width) for cells_of_row in cells]
+    if marks is not None:
+        cells = [
+            [f"{c}{'*' if m else ' '}" for c, m in zip(*row, strict=True)] for row in zip(cells, marks, strict=True)
+        ]
+    width = max((len(cell) for row in (*cells, heads) for cell in row), default=0)
+    head = [Text((" " * _BETWEEN_NUMBERS).join(head.rjust(width) for head in heads), style="dim")] if heads else []
+    return [*head, *(_row(cells_of_row, width) for cells_of_row in cells)]
 
 
 def _row(cells: Sequence[str], width: int) -> Text:
     gap = " " * _BETWEEN_NUMBERS
-    return Text(gap).join(Text(cell.rjust(width), style="dim" if cell == "0" else "") for cell in cells)
+    return Text(gap).join(Text(cell.rjust(width), style=_style(cell)) for cell in cells)
+
+
+def _style(cell: str) -> str:
+    return "dim" if cell.strip() == "0" else "bold" if cell.endswith("*") else ""
 
 
 def block_width(block: Block) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import log10
+from math import ceil, floor, log10
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.text import Text
 from cnnbp.training.state import EpochMetrics
 
 _WIDEST, _HEIGHT = 100, 15  # characters, frame and title included
-_X_TICKS, _Y_TICKS = 6, 4
+_X_TICKS, _Y_TICKS = 8, 5
 _FAR_APART = 30.0  # times: beyond, losses are drawn by their logarithms
 _BETWEEN_DOTS = 4  # columns: closer ones would hide the line
 
@@ -42,6 +42,7 @@ class Plot:
     dots_name: str
     x_label: Callable[[float], str]
     y_label: Callable[[float], str]
+    logarithmic: bool = False  # whether `line` and `dots` are exponents of ten
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def _draw_loss(train: Sequence[float], validation: Sequence[float | None], draw:
         draw("loss", train, validation, "{:.3g}".format)
         return
     logs = [None if loss is None else log10(loss) for loss in validation]
-    draw("loss, logarithmic", [log10(loss) for loss in train], logs, lambda exponent: f"{10**exponent:.3g}")
+    exponents = [log10(loss) for loss in train]
+    draw("loss, logarithmic", exponents, logs, lambda exponent: f"{10**exponent:.3g}", logarithmic=True)
 
 
 def _over_epochs(
@@ -85,8 +87,11 @@ def _over_epochs(
     *,
     epochs: Sequence[int],
     console: Console,
+    logarithmic: bool = False,
 ) -> None:
-    draw_plot(Plot(title, epochs, train, "train", validation, "validation", str, y_label), console)
+    draw_plot(
+        Plot(title, epochs, train, "train", validation, "validation", "{:g}".format, y_label, logarithmic), console
+    )
 
 
 def draw_plot(plot: Plot, console: Console) -> None:
@@ -103,8 +108,8 @@ def draw_plot(plot: Plot, console: Console) -> None:
     figure.draw(figure.signal(plot.xs, plot.line, marker=marks.line).lines())
     if dots:
         figure.draw(figure.signal(*map(list, zip(*dots, strict=True)), marker=marks.dot))
-    _set_ticks(figure.ruler("x"), _ticks_among(plot.xs), plot.x_label)
-    _set_ticks(figure.ruler("y"), _even_ticks([*plot.line, *(y for _, y in dots)]), plot.y_label)
+    _set_ticks(figure.ruler("x"), round_ticks(plot.xs, _X_TICKS, smallest=1), plot.x_label)
+    _set_ticks(figure.ruler("y"), _y_ticks([*plot.line, *(y for _, y in dots)], plot.logarithmic), plot.y_label)
     text = Text(figure.build().string(colorless=True))
     text.highlight_regex("[⠁-⣿]+", "cyan")
     text.highlight_regex("○", "yellow")
@@ -124,9 +129,10 @@ def draw_overlaid(title: str, curves: Sequence[Curve], console: Console) -> None
         ys = [log10(y) for y in curve.ys] if logarithmic else curve.ys
         figure.draw(figure.signal(curve.xs, ys, marker=curve.mark).lines())
     longest = max((curve.xs for curve in curves), key=len)
-    _set_ticks(figure.ruler("x"), _ticks_among(longest), str)
+    _set_ticks(figure.ruler("x"), round_ticks(longest, _X_TICKS, smallest=1), "{:g}".format)
     heights = [log10(y) for y in values] if logarithmic else values
-    _set_ticks(figure.ruler("y"), _even_ticks(heights), (lambda y: f"{10**y:.3g}") if logarithmic else "{:.3g}".format)
+    label = (lambda y: f"{10**y:.3g}") if logarithmic else "{:.3g}".format
+    _set_ticks(figure.ruler("y"), _y_ticks(heights, logarithmic), label)
     console.print(Text(figure.build().string(colorless=True)))
 
 
@@ -140,12 +146,28 @@ def _set_ticks(ruler: Any, places: Sequence[float], label: Callable[[float], str
     ruler.ticks(places, [label(place) for place in places])
 
 
-def _ticks_among(xs: Sequence[float]) -> list[float]:
-    """Return a handful of the values, the first and the last among them."""
-    count = min(_X_TICKS, len(xs))
-    return [xs[round(i * (len(xs) - 1) / (count - 1))] for i in range(count)]
-
-
-def _even_ticks(values: Sequence[float]) -> list[float]:
+def _y_ticks(values: Sequence[float], logarithmic: bool) -> list[float]:
+    """Return round numbers in the values' range: of exponents of ten whole ones, or those of 1, 2 and 5."""
+    if not logarithmic:
+        return round_ticks(values, _Y_TICKS)
     low, high = min(values), max(values)
-    return [low + (high - low) * i / (_Y_TICKS - 1) for i in range(_Y_TICKS)] if high > low else [low]
+    decades = [float(n) for n in range(ceil(low), floor(high) + 1)]
+    between = [log10(f) + n for n in range(floor(low), ceil(high)) for f in (1, 2, 5)]
+    return decades if len(decades) > 1 else [y for y in between if low <= y <= high] or [low, high]
+
+
+def round_ticks(values: Sequence[float], most: int, *, smallest: float = 0.0) -> list[float]:
+    """Return up to `most` multiples of 1, 2 or 5 times a power of ten, from the least to the largest value.
+
+    Steps are at least `smallest`. A single value is its own tick.
+    """
+    low, high = min(values), max(values)
+    if low == high:
+        return [low]
+    exponent = floor(log10((high - low) / most))
+    steps = (factor * 10.0**power for power in range(exponent, exponent + 3) for factor in (1, 2, 5))
+    for step in steps:
+        first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+        if step >= smallest and last - first < most:
+            return [n * step for n in range(first, last + 1)] or [low, high]
+    return [low, high]

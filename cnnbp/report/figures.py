@@ -1,4 +1,4 @@
-"""Figures as PNG files. matplotlib is loaded only when one is drawn, and needs no display."""
+"""Figures as PNG or SVG files. matplotlib is loaded only when one is drawn, and needs no display."""
 
 import logging
 import os
@@ -39,11 +39,16 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG, whole or not at all. A letter that no font here has becomes a box, without a warning."""
+    """Write a figure as SVG where the suffix says so, else as PNG, whole or not at all.
+
+    A letter that no font here has becomes a box, without a warning.
+    """
     _allow_further_fonts(figure)
+    kind = "svg" if path.suffix == ".svg" else "png"
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
     boxes = warnings_filtered("ignore", UserWarning, message=r"Glyph .* missing from font")
     with written_whole(path) as file, boxes:
-        figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+        figure.savefig(file, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
 
 
 def _allow_further_fonts(figure: "Figure") -> None:

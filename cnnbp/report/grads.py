@@ -1,6 +1,7 @@
 """What `cnnbp grads` shows: one batch tensor by tensor, parameter by parameter and image by image."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from cnnbp.arrays import format_shape
 from cnnbp.inspect.examine import Inspection, is_small
+from cnnbp.inspect.selection import Selection, choose_steps
 from cnnbp.inspect.statistics import TensorStatistics
 from cnnbp.layers.dropout import Dropout
 from cnnbp.report.console import one_line
@@ -22,19 +24,36 @@ _COUPLED = (
 )
 
 
-def draw_grads(inspection: Inspection, console: Console) -> None:
-    """Print the batch, its tables, every number where they are few, and one update."""
+def draw_grads(inspection: Inspection, selection: Selection | None, console: Console) -> None:
+    """Print the batch, its tables, every number where they are few, and one update; of a selection its numbers."""
+    if selection:
+        draw_derivation(inspection, selection, console)
+        return
     _draw_batch(inspection, console)
     _draw_images(inspection, console)
     _draw_chain("Forward", inspection.forward_chain, console)
     _draw_chain("Backward", inspection.backward_chain, console)
     _draw_parameters(inspection, console)
     _draw_kinks(inspection, console)
+    console.print()
     if is_small(inspection.record.model.network):
-        console.print()
-        draw_derivation(inspection, console)
+        draw_derivation(inspection, choose_steps(inspection), console)
+    else:
+        console.print(_without_numbers(inspection), style="dim")
     console.print()
     _draw_update(inspection, console)
+
+
+def _without_numbers(inspection: Inspection) -> str:
+    """Say why no numbers are shown, and how one gets to see them."""
+    network = inspection.record.model.network
+    values = sum(prod(node.output_shape) for node in network.nodes)
+    weighted = next(node.name for node in reversed(network.nodes) if node.parameter_specs)
+    symbol = inspection.symbols.parameters[weighted][next(iter(inspection.symbols.parameters[weighted]))]
+    return (
+        f"Its numbers are too many to be printed: {values:,} values of each image, {network.layout.size:,} parameters."
+        f" Choose some with --layer {weighted} or --only d{symbol}, with --image and --filter; `cnnbp page` shows all."
+    )
 
 
 def _draw_batch(inspection: Inspection, console: Console) -> None:
@@ -59,8 +78,8 @@ def _draw_images(inspection: Inspection, console: Console) -> None:
     classes, images = inspection.batch.classes, inspection.images[:_MOST_IMAGES]
     columns = [
         Column("m", [str(image.index + 1) for image in images], "right"),
-        Column("image", [one_line(image.name) for image in images]),
-        Column("class", [one_line(classes[image.label]) for image in images], weight=80),
+        Column("image", [one_line(image.name) for image in images], wraps=True),
+        Column("class", [one_line(classes[image.label]) for image in images], wraps=True),
         Column("taken for", [_verdict(classes[image.prediction], image.label == image.prediction) for image in images]),
         Column("p(class)", [_short(image.probability) for image in images], "right", weight=60),
         Column("loss", [_short(image.loss) for image in images], "right"),
@@ -126,8 +145,8 @@ def _draw_update(inspection: Inspection, console: Console) -> None:
         console.print(Text.assemble(("L rises", "bold yellow"), f" from {before} to {after}: too long, {step}"))
 
 
-def grads_document(inspection: Inspection) -> dict[str, Any]:
-    """Return all that is shown, and the numbers where they are few, for `--json`."""
+def grads_document(inspection: Inspection, selection: Selection | None = None) -> dict[str, Any]:
+    """Return all that is shown, and the numbers where they are few or chosen, for `--json`."""
     record, update = inspection.record, inspection.update
     document = {
         "source": inspection.batch.source,
@@ -149,8 +168,9 @@ def grads_document(inspection: Inspection) -> dict[str, Any]:
             "loss_after": update.loss_after,
         },
     }
-    if is_small(record.model.network):
-        document["steps"] = [*inspection.forward, *inspection.backward]
+    if selection or is_small(record.model.network):
+        steps = [*inspection.forward, *inspection.backward]
+        document["steps"] = [step for step in steps if selection is None or step.symbol in selection.symbols]
     return document
 
 

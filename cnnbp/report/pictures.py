@@ -114,15 +114,20 @@ def save_confusion(counts: Array, classes: Sequence[str], title: str, path: Path
 
 
 def save_filters(weights: Array, name: str, path: Path) -> None:
-    """Draw the filters (F, C, kH, kW) of the first layer, all on one scale; three channels as a colour each."""
-    largest = float(np.abs(weights).max()) or 1.0
-    in_colour = weights.shape[1] == 3
-    tiles = 0.5 + weights.transpose(0, 2, 3, 1) / (2 * largest) if in_colour else weights.mean(axis=1)[..., None]
-    sheet, columns, rows = _sheet(tiles)
-    figure = new_figure(max(0.75 * columns, 3) + 1.2, 0.75 * rows * weights.shape[2] / weights.shape[3] + 0.6)
+    """Draw the filters (F, C, kH, kW) of a layer, all on one scale.
+
+    Three channels are a colour each; of other numbers of channels the mean is drawn.
+    """
+    count, channels = weights.shape[:2]
+    in_colour = channels == 3
+    tiles = weights.transpose(0, 2, 3, 1) if in_colour else weights.mean(axis=1)[..., None]
+    largest = float(np.abs(tiles).max()) or 1.0
+    sheet, columns, rows = sheet_of(0.5 + tiles / (2 * largest) if in_colour else tiles)
+    figure = new_figure(max(0.75 * columns + 1.2, 5), max(0.75 * rows * weights.shape[2] / weights.shape[3], 1) + 0.6)
     axes = figure.subplots()
     meaning = "a colour is what it looks for, grey is 0" if in_colour else "red adds, blue subtracts"
-    axes.set_title(f"{len(weights)} filters of {name}: {meaning}", fontsize=9)
+    of_many = f", the mean over {channels} channels" if channels not in (1, 3) else ""
+    axes.set_title(f"{count} filter{'s' * (count > 1)} of {name}{of_many}: {meaning}", fontsize=9)
     image = axes.imshow(sheet, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
     if not in_colour:
         figure.colorbar(image, ax=axes, shrink=0.9)
@@ -154,7 +159,7 @@ def save_misclassified(measurement: Measurement, classes: Sequence[str], path: P
     save_figure(figure, path)
 
 
-def _sheet(tiles: Array) -> tuple[Array, int, int]:
+def sheet_of(tiles: Array) -> tuple[Array, int, int]:
     """Lay tiles (n, h, w, c) out in rows, one empty pixel between them; return the sheet, its columns and rows."""
     n, height, width, channels = tiles.shape
     columns = min(n, _COLUMNS)

@@ -17,7 +17,7 @@ def draw_bugs(bugs: Sequence[FittingBug], console: Console) -> None:
     """Print the bugs that can be planted, a line each, as `--break` takes them."""
     columns = [
         Column("LAYER:BUG", [printable(bug.spelling) for bug in bugs]),
-        Column("what is wrong", [bug.story for bug in bugs], weight=50),
+        Column("what is wrong", [bug.story for bug in bugs], wraps=True),
     ]
     print_table(console, columns, f"{len(bugs)} bugs to plant, one at a time")
 
@@ -32,7 +32,7 @@ def draw_self_test(report: SelfTestReport, console: Console) -> None:
         Column("detected", [_count([d.detected for d in planted]) for planted in kinds.values()], "right"),
         Column("blamed", [_count([d.caught for d in planted]) for planted in kinds.values()], "right"),
         Column("end to end", [str(sum(d.end_to_end for d in planted)) for planted in kinds.values()], "right", 80),
-        Column("what is wrong", [planted[0].story for planted in kinds.values()], weight=50),
+        Column("what is wrong", [planted[0].story for planted in kinds.values()], wraps=True),
     ]
     print_table(console, columns, "Every bug in every network where it shows")
     console.print()

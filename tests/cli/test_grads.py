@@ -213,3 +213,32 @@ def test_without_images_the_batch_is_random_and_a_line_says_so():
     assert exit_code == 0
     assert "random numbers, seed 0" in errors
     assert json.loads(screen)["source"] == "random numbers"
+
+
+def test_a_network_too_large_for_its_numbers_says_so_and_shows_those_that_are_chosen():
+    screen = cnnbp("grads", DIGITS, "--batch", 3)[1]
+    assert "Its numbers are too many to be printed: 3,850 values of each image, 9,930 parameters" in screen
+    assert "--layer dense1 or --only dW3" in screen
+    screen = cnnbp("grads", DIGITS, "--batch", 3, "--layer", "conv2", "--filter", 5)[1]
+    assert "∂L/∂W2  32×16×3×3×M, then summed over M" in screen
+    assert "filter 5, channel 0" in screen
+    assert "∂L/∂W2 = ∂L/∂A3 · ∂A3/∂Z3" in screen
+    assert "W1  16×1×3×3" not in screen
+    [step] = document("grads", DIGITS, "--batch", 3, "--only", "db3")["steps"]
+    assert np.shape(step["images"]) == (10, 3)
+    exit_code, _, errors = cnnbp("grads", DIGITS, "--image", 2)
+    assert (exit_code, "--only TENSOR" in errors) == (2, True)
+
+
+def test_the_product_of_the_path_and_the_update_are_written_out():
+    screen = cnnbp("grads", LECTURE)[1]
+    assert "∂L/∂W1 = ∂L/∂A2 · ∂A2/∂Z2 · ∂Z2/∂f · ∂f/∂F · ∂F/∂A1 · ∂A1/∂Z1 · ∂Z1/∂W1\n" in screen
+    assert "1×1      1×1       1×4      4×4     4×16     16×16     16×9\n" in screen
+    assert "One update: Δθ = −η·g/(|g| + ε), η = 0.05, g = ∂L/∂θ" in screen
+
+
+def test_pictures_are_written_into_a_folder(tmp_path):
+    exit_code, _, errors = cnnbp("grads", LECTURE, "--plot", "slides", "--svg", "--image", 1, cwd=tmp_path)
+    assert exit_code == 0
+    assert "wrote 10 pictures of vertical/41.png into slides" in errors
+    assert (tmp_path / "slides" / "grad-cam.svg").exists()

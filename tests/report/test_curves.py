@@ -1,8 +1,9 @@
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
-from cnnbp.report.curves import draw_curves
+from cnnbp.report.curves import draw_curves, round_ticks
 from cnnbp.training.state import EpochMetrics
 
 
@@ -46,3 +47,24 @@ def test_a_loss_of_nothing_has_no_logarithm():
 
 def test_one_epoch_is_no_curve():
     assert printed([epoch(1, 1.0, 1.0)]) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.481, 0.999], [0.5, 0.6, 0.7, 0.8, 0.9]),
+        ([0, 199], [0, 50, 100, 150]),
+        ([-3.2, 1e5], [0, 5e4, 1e5]),
+        ([0.9995, 0.9999], [0.9995, 0.9996, 0.9997, 0.9998, 0.9999]),
+        ([3, 3], [3]),
+    ],
+)
+def test_ticks_are_round_numbers(values, ticks):
+    assert round_ticks(values, 5) == pytest.approx(ticks, rel=1e-9)
+
+
+def test_epochs_are_whole_numbers():
+    lines = printed([epoch(n, 2.0 / n, 1.0 / n) for n in range(1, 13)])
+    assert lines[lines.index("") - 1].split() == ["2", "4", "6", "8", "10", "12"]
+    labels = [line.split("┤")[0].strip() for line in lines[: lines.index("")] if "┤" in line]
+    assert labels == ["2", "1.5", "1", "0.5"]

@@ -44,3 +44,13 @@ def test_no_line_is_wider_than_the_terminal():
 def test_the_last_column_is_folded_rather_than_dropped():
     screen = printed(8, [Column("name", ["a-very-long-name"])])
     assert "".join(screen.split()).endswith("a-very-long-name")
+
+
+def test_text_takes_several_lines_before_any_column_goes_and_never_goes_itself():
+    story = "a long story of what went wrong, and why"
+    columns = [Column("name", ["short"]), Column("story", [story], wraps=True), Column("size", ["3" * 12], weight=50)]
+    for width in (60, 45, 30):
+        screen = printed(width, columns)
+        assert max(map(len, screen.splitlines())) <= width
+        assert all(word in screen for word in story.split())
+        assert ("3" * 12 in screen) == (width > 40)

@@ -15,6 +15,7 @@ function redraw() {
 function go(index) {
   state.station = Math.max(0, Math.min(chain.length - 1, index));
   state.pinned = null;
+  explanationBox.style.minHeight = "";
   lightUp([]);
   redraw();
   const button = chainList.children[state.station].firstChild;
@@ -146,6 +147,13 @@ function show(number) {
   if (number && isHidden(number)) number = null;
   if (!number) lightUp([]);
   drawExplanation(explanationBox, number || state.pinned);
+  keepHeight();
+}
+
+/* The box stays as high as it was at this station: it must not move what the pointer is on. */
+function keepHeight() {
+  const before = parseFloat(explanationBox.style.minHeight) || 0;
+  explanationBox.style.minHeight = `${Math.max(before, explanationBox.offsetHeight)}px`;
 }
 
 function onKey(event) {
