@@ -8,6 +8,14 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.engine import Engine
+from cnnbp.evaluate.confidence import (
+    Reliability,
+    TopScore,
+    area_under_curve,
+    calibration_error,
+    reliability,
+    top_scores,
+)
 from cnnbp.training.datasets import Subset
 from cnnbp.training.measure import Measurement, measured, measuring
 from cnnbp.training.trained import Trained
@@ -34,11 +42,11 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class MeanScore:
-    """The plain means over the classes for which each is defined."""
+    """The plain means over the classes that have images; precision is 0 for one of them that is never predicted."""
 
-    precision: float | None
-    recall: float | None
-    f1: float | None
+    precision: float
+    recall: float
+    f1: float
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,11 @@ class ImageScore:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A network on N images. `interval` is Wilson's 95 % interval of the accuracy; `confusion` is true × predicted."""
+    """A network on N images. `interval` is Wilson's 95 % interval of the accuracy; `confusion` is true × predicted.
+
+    `top` are the accuracies among the k most probable classes; `calibration_error` and `reliability` compare what the
+    probabilities say with how often they are right; `area_under_curve` is for two classes, else None.
+    """
 
     images: int
     right: int
@@ -64,6 +76,10 @@ class Evaluation:
     interval: tuple[float, float]
     classes: tuple[ClassScore, ...]
     mean: MeanScore
+    top: tuple[TopScore, ...]
+    area_under_curve: float | None
+    calibration_error: float
+    reliability: tuple[Reliability, ...]
     confusion: Array
     worst: tuple[ImageScore, ...]
 
@@ -88,6 +104,8 @@ def evaluate(measurement: Measurement, classes: Sequence[str], worst: int) -> Ev
     counts = measurement.confusion(len(classes))
     total, right = len(measurement.subset), int(np.trace(counts))
     scores = tuple(_class_score(name, counts, index) for index, name in enumerate(classes))
+    probabilities, labels = measurement.probabilities(), measurement.subset.labels
+    bins = reliability(probabilities, measurement.predictions == labels)
     return Evaluation(
         images=total,
         right=right,
@@ -95,7 +113,11 @@ def evaluate(measurement: Measurement, classes: Sequence[str], worst: int) -> Ev
         accuracy=right / total,
         interval=wilson_interval(right, total),
         classes=scores,
-        mean=MeanScore(*(_mean([getattr(score, name) for score in scores]) for name in ("precision", "recall", "f1"))),
+        mean=_mean_score([score for score in scores if score.images]),
+        top=top_scores(probabilities, labels),
+        area_under_curve=area_under_curve(probabilities[1], labels == 1) if len(classes) == 2 else None,
+        calibration_error=calibration_error(bins),
+        reliability=bins,
         confusion=counts,
         worst=tuple(_image_scores(measurement, classes, worst)),
     )
@@ -142,6 +164,7 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def _mean_score(scores: Sequence[ClassScore]) -> MeanScore:
+    return MeanScore(
+        *(sum(getattr(score, name) or 0.0 for score in scores) / len(scores) for name in ("precision", "recall", "f1"))
+    )

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from cnnbp.arrays import Array
 from cnnbp.report.console import one_line
+from cnnbp.report.formatting import natural_order
 from cnnbp.report.tables import Column, print_table, table_width
 
 _LONGEST_NAME = 12
@@ -16,7 +17,9 @@ _MOST_MISTAKES = 12
 
 
 def draw_confusion(counts: Array, classes: Sequence[str], title: str, console: Console) -> None:
-    """Print counts (classes, classes): a row for each true class, a column for each predicted one."""
+    """Print counts (classes, classes): a row for each true class, a column for each predicted one, 2 before 10."""
+    order = sorted(range(len(classes)), key=lambda label: natural_order(classes[label]))
+    counts, classes = counts[np.ix_(order, order)], [classes[label] for label in order]
     if len(classes) > _MOST_CLASSES or table_width(console, columns := _columns(counts, classes)) > console.width:
         _draw_mistakes(counts, classes, title, console)
     else:

@@ -6,11 +6,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from cnnbp.evaluate.confidence import Reliability
 from cnnbp.evaluate.images import ALL, Chosen
 from cnnbp.evaluate.scores import Evaluation, ImageScore
 from cnnbp.report.confusion import draw_confusion
 from cnnbp.report.console import one_line
-from cnnbp.report.formatting import format_number
+from cnnbp.report.formatting import format_number, natural_order
 from cnnbp.report.tables import Column, print_table
 from cnnbp.report.trained import trained_document
 from cnnbp.training.known import Role
@@ -33,14 +34,38 @@ def draw_evaluation(evaluation: Evaluation, chosen: Chosen, listed: Iterable[str
             f", {evaluation.right} of {evaluation.images} right; 95% interval {low:.1%} to {high:.1%}",
         )
     )
+    _draw_confidence(evaluation, console)
     console.print()
     _draw_classes(evaluation, console)
     console.print()
     names = [score.name for score in evaluation.classes]
     draw_confusion(evaluation.confusion, names, "Taken for which", console)
+    console.print()
+    _draw_reliability(evaluation.reliability, console)
     if evaluation.worst:
         console.print()
         _draw_worst(evaluation.worst, console)
+
+
+def _draw_confidence(evaluation: Evaluation, console: Console) -> None:
+    """Say how good the ranking of the classes is, and how far the probabilities are from how often they are right."""
+    if evaluation.top:
+        told = ", ".join(f"{score.accuracy:.1%} in the first {score.k}" for score in evaluation.top)
+        console.print(Text.assemble(("top k      ", "bold"), told))
+    if evaluation.area_under_curve is not None:
+        console.print(Text.assemble(("ROC area   ", "bold"), f"{evaluation.area_under_curve:.4f}"))
+    error = f"{evaluation.calibration_error:.1%} between what is said and how often it is right"
+    console.print(Text.assemble(("calibration", "bold"), f" error {error}"))
+
+
+def _draw_reliability(bins: Sequence[Reliability], console: Console) -> None:
+    columns = [
+        Column("probability", [f"{each.low:.0%} to {each.high:.0%}" for each in bins], "right"),
+        Column("images", [str(each.images) for each in bins], "right", weight=90),
+        Column("says", [f"{each.confidence:.1%}" for each in bins], "right"),
+        Column("is right", [f"{each.accuracy:.1%}" for each in bins], "right"),
+    ]
+    print_table(console, columns, "What is said, and how often it is right")
 
 
 def _draw_folder(chosen: Chosen, listed: Iterable[str], console: Console) -> None:
@@ -60,7 +85,7 @@ def _draw_warning(line: str, console: Console) -> None:
 
 
 def _draw_classes(evaluation: Evaluation, console: Console) -> None:
-    scores, mean = evaluation.classes, evaluation.mean
+    scores, mean = sorted(evaluation.classes, key=lambda score: natural_order(score.name)), evaluation.mean
     total = Text(str(evaluation.images), "bold")
 
     def shares(name: str) -> list[Text]:
@@ -106,6 +131,10 @@ def evaluation_document(
         "accuracy_interval": evaluation.interval,
         "per_class": evaluation.classes,
         "mean": evaluation.mean,
+        "top": evaluation.top,
+        "area_under_curve": evaluation.area_under_curve,
+        "calibration_error": evaluation.calibration_error,
+        "reliability": evaluation.reliability,
         "confusion": evaluation.confusion,
         "worst": [
             {

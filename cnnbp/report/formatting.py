@@ -1,5 +1,7 @@
 """How numbers are written for people."""
 
+import re
+
 _PREFIXES = ("", "k", "M", "G", "T", "P")
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -26,3 +28,8 @@ def _scaled(count: float, base: int, units: tuple[str, ...]) -> str:
         exponent += 1
     digits = f"{count:.0f}" if exponent == 0 or count >= 100 else f"{count:.3g}"
     return f"{digits} {units[exponent]}"
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """Return what sorts names as people do: 2 before 10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

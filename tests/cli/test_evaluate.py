@@ -7,6 +7,7 @@ from math import log
 
 import pytest
 
+from cnnbp.files import name_in
 from tests.cli.command import cnnbp
 from tests.cli.runs import CLASSES, CONFIG, document, image_folder, picture, trained_run
 
@@ -51,7 +52,7 @@ def test_without_a_test_split_the_images_that_were_held_out_are_evaluated(tmp_pa
     assert (found["split"], found["images"]) == ("val", 3)
     assert found["loss"] == summary(run)["loss"]
     with (run / "split.csv").open(newline="") as file:
-        held_out = {row["file"] for row in csv.DictReader(file) if row["split"] == "val"}
+        held_out = {name_in(row["file"]) for row in csv.DictReader(file) if row["split"] == "val"}
     assert {image["image"] for image in found["worst"]} == held_out
     assert document("evaluate", run, "--split", "train")["images"] == 15
 

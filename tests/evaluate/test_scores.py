@@ -32,8 +32,8 @@ def test_precision_recall_and_f1_are_those_counted_by_hand(evaluation):
     assert (d.precision, d.recall, d.f1) == (None, None, None)
 
 
-def test_means_leave_out_what_is_not_defined(evaluation):
-    assert evaluation.mean.precision == pytest.approx(2 / 3)
+def test_means_count_a_class_that_is_never_predicted_and_leave_out_one_without_images(evaluation):
+    assert evaluation.mean.precision == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
     assert evaluation.mean.recall == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert evaluation.mean.f1 == pytest.approx((2 / 3 + 0.8 + 0) / 3)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cnnbp.report.formatting import format_bytes, format_count, format_number
+from cnnbp.report.formatting import format_bytes, format_count, format_number, natural_order
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,7 @@ def test_memory_is_counted_in_powers_of_1024(count, text):
 )
 def test_a_number_has_four_digits(value, text):
     assert format_number(value) == text
+
+
+def test_names_with_numbers_are_in_natural_order():
+    assert sorted(["10", "2", "b", "1", "a12", "a3", "²"], key=natural_order) == ["1", "2", "10", "a3", "a12", "b", "²"]
