@@ -86,7 +86,11 @@ def _head(facts: _Folder, height: int, width: int) -> Iterator[Line]:
     yield "  fit: stretch", "images of another size; or crop, pad"
     yield "  validation: 0.2", "of each class, if there is no val folder"
     yield "  normalize: auto", "mean and spread of the training images"
-    yield "  augment: []", "such as [{flip: horizontal}, {shift: 2}, {rotate: 10}]"
+    if facts.images.photos:
+        shift = max(1, min(height, width) // 16)
+        yield f"  augment: [{{flip: horizontal}}, {{shift: {shift}}}]", "a photo shows the same, mirrored or moved"
+    else:
+        yield "  augment: []", "such as [{flip: horizontal}, {shift: 2}, {rotate: 10}]"
 
 
 def _layers(facts: _Folder, height: int, width: int) -> Iterator[Line]:

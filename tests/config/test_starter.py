@@ -139,3 +139,14 @@ def test_it_learns_what_a_folder_shows(tmp_path):
             pixels = rng.integers(level - 40, level + 40, (8, 8), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
     assert trained(fitted(tmp_path, tmp_path)).history[-1].val_accuracy == 1
+
+
+def test_colour_photos_are_proposed_to_be_mirrored_and_moved_and_other_images_are_not(tmp_path):
+    for kind, mode in (("jpg", "RGB"), ("png", "RGB"), ("grey.jpg", "L")):
+        for name in "ab":
+            (tmp_path / kind / name).mkdir(parents=True)
+            Image.new(mode, (64, 48)).save(tmp_path / kind / name / f"1.{kind}")
+    proposed = fitted(tmp_path / "jpg", tmp_path).data.augment
+    assert [type(step).__name__ for step in proposed] == ["Flip", "Shift"]
+    assert proposed[1].pixels == 3
+    assert fitted(tmp_path / "png", tmp_path).data.augment == fitted(tmp_path / "grey.jpg", tmp_path).data.augment == ()
