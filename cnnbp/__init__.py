@@ -14,18 +14,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnbp.api import Backpropagation, Epoch, backpropagate, check_gradients, load_config, train
+    from cnnbp.api import (
+        Backpropagation,
+        Epoch,
+        Predictions,
+        Run,
+        backpropagate,
+        check_gradients,
+        grads,
+        inventory,
+        load,
+        load_config,
+        shapes,
+        train,
+    )
     from cnnbp.config import Config
-    from cnnbp.errors import CheckpointError, CnnbpError, ConfigError, DataError, Diverged, ShapeError
+    from cnnbp.errors import CheckpointError, CnnbpError, ConfigError, DataError, Diverged, ShapeError, UnknownName
     from cnnbp.network import Network
     from cnnbp.parameters import Parameters
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "cnnbp.api": ("Backpropagation", "Epoch", "backpropagate", "check_gradients", "load_config", "train"),
+    "cnnbp.api": (
+        *("Backpropagation", "Epoch", "Predictions", "Run", "load", "load_config", "train"),
+        *("backpropagate", "check_gradients", "grads", "inventory", "shapes"),
+    ),
     "cnnbp.config": ("Config",),
-    "cnnbp.errors": ("CheckpointError", "CnnbpError", "ConfigError", "DataError", "Diverged", "ShapeError"),
+    "cnnbp.errors": (
+        "CheckpointError",
+        "CnnbpError",
+        "ConfigError",
+        "DataError",
+        "Diverged",
+        "ShapeError",
+        "UnknownName",
+    ),
     "cnnbp.network": ("Network",),
     "cnnbp.parameters": ("Parameters",),
 }
@@ -33,16 +57,23 @@ _HOMES = {
 __all__ = [  # noqa: RUF022  (in the order of a first look)
     "load_config",
     "train",
+    "load",
     "backpropagate",
     "check_gradients",
+    "shapes",
+    "grads",
+    "inventory",
     "Backpropagation",
     "Config",
     "Epoch",
     "Network",
     "Parameters",
+    "Predictions",
+    "Run",
     "CnnbpError",
     "ConfigError",
     "ShapeError",
+    "UnknownName",
     "DataError",
     "CheckpointError",
     "Diverged",

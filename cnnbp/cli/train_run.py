@@ -1,8 +1,7 @@
 """A run from its start to its end: a new one, or one that goes on."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +14,6 @@ from cnnbp.cli.interruption import Interruption
 from cnnbp.cli.streams import StdoutLost
 from cnnbp.config import Config, dump_config, require_own_layers_to_work, require_that_it_can_be_written
 from cnnbp.engine.ranks import Ranks, gather_texts, require_same
-from cnnbp.errors import CheckpointError, Diverged
 from cnnbp.inspect.costs import network_shapes
 from cnnbp.report import train as report
 from cnnbp.report.console import notes_console, printable, results_console
@@ -28,7 +26,7 @@ from cnnbp.training import loop, recorder
 from cnnbp.training.checkpoint import Checkpoint, load_checkpoint, share_checkpoint, share_config, without_paths
 from cnnbp.training.concerns import Concern
 from cnnbp.training.datasets import Datasets
-from cnnbp.training.divergence import TrainingDiverged
+from cnnbp.training.ending import divergence_written, evaluated, summary_of, write_end
 from cnnbp.training.job import Job
 from cnnbp.training.known import KnownImages
 from cnnbp.training.loading import load_datasets
@@ -50,9 +48,6 @@ from cnnbp.training.run_directory import (
     refuse_used,
 )
 from cnnbp.training.state import TrainingState
-from cnnbp.training.summary import Status, summarize
-
-_DIVERGED = "diverged.json"
 
 
 @dataclass(frozen=True)
@@ -207,7 +202,7 @@ def _steps(recorder: Recorder | Follower, options: TrainOptions, bar: Bar, inter
     """Train and show it, to the end or until a signal asks for one; return what looked wrong."""
     job, state = recorder.job, recorder.state
     rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, options.notes, bar)
-    with _explained(recorder):
+    with divergence_written(recorder):
         for event in recorder.watch(loop.train(job, state)):
             rows.show(event)
             if isinstance(event, EpochEvent) and options.grads and event.metrics.epoch % options.grads == 0:
@@ -219,56 +214,33 @@ def _steps(recorder: Recorder | Follower, options: TrainOptions, bar: Bar, inter
     return list(rows.concerns.values())
 
 
-@contextmanager
-def _explained(recorder: Recorder | Follower) -> Iterator[None]:
-    """Write down where training diverged, and name the last good checkpoint."""
-    try:
-        yield
-    except TrainingDiverged as error:
-        if isinstance(recorder, Follower):
-            raise
-        directory = recorder.directory
-        try:
-            directory.write_json(_DIVERGED, asdict(error.divergence))
-            files = f"all files of the batch: {directory.path / _DIVERGED}"
-        except CheckpointError as failure:  # a full disk must not hide what is worse
-            files = str(failure)
-        raise Diverged(f"{error}\n  {files}\n  last good checkpoint: {directory.last}") from error
-
-
 def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:
     """Measure the best checkpoint, and write and show what came of the run."""
     job, state, directory = recorder.job, recorder.state, recorder.directory
     best = share_checkpoint(load_checkpoint(directory.best, trust=True), options.ranks).state
-    evaluated = _evaluate(job, best, options)
-    status: Status = "stopped early" if state.epoch < job.config.train.epochs else "finished"
-    run = str(directory.path)
-    summary = summarize(job, state, status, run=run, seconds=seconds, evaluated=evaluated, concerns=concerns)
+    measurement = _evaluate(job, best, options)
+    summary = summary_of(recorder, seconds, concerns, measurement)
     try:
-        directory.write_confusion(evaluated.confusion(len(summary.classes)), summary.classes)
-        directory.write_summary(summary)
+        write_end(recorder, summary, measurement)
     finally:  # a full disk does not cost the result
         if options.common.json:
             write_json(summary)
-        report.draw_result(job, state, summary, evaluated, options.results)
+        report.draw_result(job, state, summary, measurement, options.results)
     if not options.plots:
         return
-    for failure in save_pictures(state.history, best.parameters, job, evaluated, directory.path):
+    for failure in save_pictures(state.history, best.parameters, job, measurement, directory.path):
         options.notes.print(f"warning: {printable(failure)}", style="yellow", soft_wrap=True)
 
 
 def _stop(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:
     """Write and show how far the run came."""
-    job, state, run = recorder.job, recorder.state, str(recorder.directory.path)
-    summary = summarize(job, state, "interrupted", run=run, seconds=seconds, evaluated=None, concerns=concerns)
-    recorder.directory.write_summary(summary)
+    summary = summary_of(recorder, seconds, concerns, None)
+    write_end(recorder, summary, None)
     if options.common.json:
         write_json(summary)
     report.draw_summary(summary, options.results)
 
 
 def _evaluate(job: Job, best: TrainingState, options: TrainOptions) -> Measurement:
-    """Run the test images through the network; without any, those that validated, and at last those that trained."""
-    subset = next(part for part in (job.datasets.test, job.datasets.validation, job.datasets.train) if part)
     with progress_bar(options.notes) as bar:
-        return job.measure(best, subset, lambda done: bar.show(f"evaluating {subset.name}", done, len(subset)))
+        return evaluated(job, best, bar.show)

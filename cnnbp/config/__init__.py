@@ -1,6 +1,6 @@
 """The configuration language: YAML to frozen models, with every error at its place in the text."""
 
-from cnnbp.config.checks import check_against_classes
+from cnnbp.config.checks import check_against_classes, require_suitable_outputs
 from cnnbp.config.dump import dump_config, require_that_it_can_be_written
 from cnnbp.config.loader import load_config, parse_config, read_plain, text_of
 from cnnbp.config.models import Config, DataConfig, EarlyStopping, InputConfig, NormalizeConfig, TrainConfig
@@ -27,6 +27,7 @@ __all__ = [
     "parse_layer",
     "read_plain",
     "require_own_layers_to_work",
+    "require_suitable_outputs",
     "require_that_it_can_be_written",
     "text_of",
 ]

@@ -35,16 +35,21 @@ def shape_problems(config: Config, root: Node) -> Iterator[Problem]:
 
 def loss_problems(config: Config, root: Node) -> Iterator[Problem]:
     """Yield what the loss cannot work with, for a network whose shapes fit."""
-    network, loss = config.network, config.loss
-    last = network.nodes[-1]
     message = _activation_before_loss(config) or _unsuitable_outputs(config)
     if message:
-        yield Problem(message, _mark_of(last.path, root))
-        return
-    classes = 2 if isinstance(loss, BinaryCrossEntropy) else network.output_shape[0]
-    if isinstance(loss.class_weights, tuple) and len(loss.class_weights) != classes:
-        message = f"class_weights has {len(loss.class_weights)} numbers for {classes} classes"
-        yield Problem(message, find(root, ("loss", loss.type, "class_weights")).key)
+        yield Problem(message, _mark_of(config.network.nodes[-1].path, root))
+    elif message := _unsuitable_weights(config):
+        yield Problem(message, find(root, ("loss", config.loss.type, "class_weights")).key)
+
+
+def require_suitable_outputs(config: Config) -> None:
+    """Hold a configuration that was made in Python to what is asked of a file: the loss must suit the last layer.
+
+    Raises ConfigError; ShapeError where the layers do not fit each other.
+    """
+    message = _activation_before_loss(config) or _unsuitable_outputs(config) or _unsuitable_weights(config)
+    if message:
+        raise ConfigError(message)
 
 
 def data_problems(config: Config, root: Node) -> Iterator[Problem]:
@@ -100,6 +105,14 @@ def _unsuitable_outputs(config: Config) -> str | None:
     if isinstance(loss, CrossEntropy) and shape == (1,):
         return f'cross_entropy needs an output for each class; "{name}" gives 1 (for two classes: binary_cross_entropy)'
     return None
+
+
+def _unsuitable_weights(config: Config) -> str | None:
+    loss = config.loss
+    classes = 2 if isinstance(loss, BinaryCrossEntropy) else config.network.output_shape[0]
+    if not isinstance(loss.class_weights, tuple) or len(loss.class_weights) == classes:
+        return None
+    return f"class_weights has {len(loss.class_weights)} numbers for {classes} classes"
 
 
 def _unsuitable_classes(config: Config, classes: int) -> str | None:

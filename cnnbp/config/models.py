@@ -101,6 +101,7 @@ Colour = Annotated[
 ]
 Bytes = Annotated[NonNegativeInt, BeforeValidator(_bytes, NonNegativeInt | str)]
 Folder = Annotated[Path, BeforeValidator(_folder, str), PlainSerializer(spelled_folder, when_used="json")]
+Channels = Annotated[int, Field(ge=1, le=4096)]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -119,7 +120,7 @@ class Section(BaseModel):
 class InputConfig(Section):
     """What images become before the network sees them."""
 
-    channels: Literal[1, 3] = Field(description="1 for grey, 3 for RGB.")
+    channels: Channels = Field(description="1 for grey, 3 for RGB, 4 for RGBA; others for arrays in Python.")
     height: Side = Field(description="Rows of pixels.")
     width: Side = Field(description="Columns of pixels.")
 

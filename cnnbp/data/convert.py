@@ -78,8 +78,11 @@ def match_transparent_level(image: ImageFile.ImageFile) -> None:
             image.info["transparency"] = tuple(part >> 8 for part in level)
 
 
-def to_eight_bits(image: Image.Image, background: RGB, note: Callable[[str], None]) -> Image.Image:
-    """Convert a loaded image of any mode to `L` or `RGB`. Raises DataError for pixels without a range of their own."""
+def to_eight_bits(image: Image.Image, background: RGB | None, note: Callable[[str], None]) -> Image.Image:
+    """Convert a loaded image of any mode to `L` or `RGB`; without a background, a transparent one to `LA` or `RGBA`.
+
+    Raises DataError for pixels without a range of their own.
+    """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         note(SIXTEEN_BIT)
         return _sixteen_bit_grey(image, background)
@@ -87,7 +90,8 @@ def to_eight_bits(image: Image.Image, background: RGB, note: Callable[[str], Non
         kind = "signed or 32-bit" if image.mode == "I" else "float"
         raise DataError(f"{kind} pixels have no range that says what is white; convert it to unsigned 8 or 16 bits")
     if image.has_transparency_data:
-        return _on_background(image, background, note)
+        transparent = in_mode("RGBA", image.convert("LA") if image.mode == "La" else image)  # La is LA, multiplied
+        return transparent if background is None else _on_background(transparent, background, note)
     return in_mode("L" if image.mode in ("1", "L") else "RGB", image)
 
 
@@ -107,20 +111,23 @@ def grey_level(colour: RGB) -> int:
     return Image.new("RGB", (1, 1), colour).convert("L").tobytes()[0]
 
 
-def _sixteen_bit_grey(image: Image.Image, background: RGB) -> Image.Image:
+def _sixteen_bit_grey(image: Image.Image, background: RGB | None) -> Image.Image:
     """Scale by what white is: 65535, or less for a TIFF that says it has fewer bits."""
     white = (1 << bits_per_sample(image)) - 1
     levels = np.minimum((np.arange(1 << 16) * 255 + white // 2) // white, 255).astype(np.uint8)
     if white_is_zero(image):
         levels = 255 - levels
     transparent = image.info.get("transparency")
+    values = np.asarray(image)
     if isinstance(transparent, int):  # PNG's tRNS names one grey value
+        if background is None:
+            alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+            return Image.merge("LA", (Image.fromarray(levels[values]), alpha))
         levels[transparent] = grey_level(background)
-    return Image.fromarray(levels[np.asarray(image)])
+    return Image.fromarray(levels[values])
 
 
 def _on_background(image: Image.Image, background: RGB, note: Callable[[str], None]) -> Image.Image:
-    image = in_mode("RGBA", image.convert("LA") if image.mode == "La" else image)  # La is LA, multiplied
     alpha, flat = image.getchannel("A"), image.convert("RGB")
     if alpha.getextrema() != (255, 255):
         note(ALPHA)

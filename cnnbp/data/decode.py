@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from cnnbp.data.convert import FAINT, RGB, grey_level, in_mode, is_faint, prepare, to_eight_bits, upright
-from cnnbp.data.fit import FITS
+from cnnbp.data.fit import FITS, Colour
 from cnnbp.data.opening import MAX_PIXELS, opened_image
 
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by the number of channels
 ANIMATED = "with several frames, of which the first is used"
 RESIZED = "of another size, resized"
 
@@ -40,6 +41,11 @@ class ImageFormat:
         return self.channels, self.height, self.width
 
     @property
+    def behind_transparency(self) -> RGB | None:
+        """What transparent pixels are put on; None where they stay transparent, as a fourth channel."""
+        return None if self.channels == 4 else self.background_rgb
+
+    @property
     def background_rgb(self) -> RGB:
         """The background as a colour."""
         level = self.background
@@ -62,13 +68,16 @@ def read_image(path: Path, image_format: ImageFormat) -> Decoded:
     notes: set[str] = set()
     with opened_image(path, image_format.max_pixels) as image:
         _draft(image, image_format)
-        eight_bits = decoded_image(image, image_format.background_rgb, notes.add)
+        eight_bits = decoded_image(image, image_format.behind_transparency, notes.add)
         pixels = _fitted(eight_bits, image_format, notes.add)
     return Decoded(pixels, frozenset(notes))
 
 
-def decoded_image(image: ImageFile.ImageFile, background: RGB, note: Callable[[str], None]) -> Image.Image:
-    """Decode an opened image to 8-bit grey or RGB, upright; raises whatever Pillow raises."""
+def decoded_image(image: ImageFile.ImageFile, background: RGB | None, note: Callable[[str], None]) -> Image.Image:
+    """Decode an opened image to 8-bit grey or RGB, upright; raises whatever Pillow raises.
+
+    Transparent pixels are put on the background; without one they stay, and grey is LA, RGB is RGBA.
+    """
     prepare(image, note)
     image.load()  # once, and before EXIF is read: a second try after a failure can "succeed" with garbage
     eight_bits = upright(to_eight_bits(image, background, note), image, note)
@@ -86,14 +95,14 @@ def _draft(image: ImageFile.ImageFile, image_format: ImageFormat) -> None:
 
 
 def _fitted(image: Image.Image, image_format: ImageFormat, note: Callable[[str], None]) -> NDArray[np.uint8]:
-    """Bring an `L` or `RGB` image to (C, H, W)."""
-    colour = image_format.background_rgb
-    grey = image_format.channels == 1
-    image = in_mode("L" if grey else "RGB", image)
+    """Bring an 8-bit image to (C, H, W)."""
+    mode, colour = MODES[image_format.channels], image_format.background_rgb
+    backgrounds: dict[str, Colour] = {"L": grey_level(colour), "RGB": colour, "RGBA": (*colour, 255)}
+    image = in_mode(mode, image)
     size = (image_format.width, image_format.height)
     if image.size != size:
         note(RESIZED)
-        image = FITS[image_format.fit](image, size, grey_level(colour) if grey else colour)
+        image = FITS[image_format.fit](image, size, backgrounds[mode])
     pixels = np.asarray(image).reshape(*size[::-1], image_format.channels)  # (H, W, C)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 

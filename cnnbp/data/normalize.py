@@ -33,6 +33,8 @@ class Normalization:
         Counts are exact, so the result does not depend on order, chunks, threads or ranks.
         """
         indices = np.arange(len(images)) if indices is None else indices
+        if images.pixels.dtype != np.uint8:
+            return cls(*_moments_of_floats(images.pixels[indices]))
         mine = run_of(len(images), ranks)  # about those that this rank has decoded
         indices = indices[(indices >= mine.start) & (indices < mine.stop)]
         counts = np.zeros((images.image_format.channels, 256), np.int64)
@@ -41,13 +43,17 @@ class Normalization:
                 counts[channel] += np.bincount(pixels.ravel(), minlength=256)
         return cls(*_moments(ranks.gather(counts[None], [1] * ranks.size).sum(axis=0)))
 
-    def apply(self, pixels: NDArray[np.uint8], dtype: DTypeLike) -> Array:
-        """Convert (m, C, H, W) uint8 to a contiguous (C, H, W, m) array of `dtype`."""
-        x = np.ascontiguousarray(pixels.transpose(1, 2, 3, 0)).astype(dtype)
+    def apply(self, pixels: Array, dtype: DTypeLike) -> Array:
+        """Convert (m, C, H, W), uint8 in 0…255 or floats in 0…1, to a contiguous (C, H, W, m) array of `dtype`."""
+        x, white = np.ascontiguousarray(pixels.transpose(1, 2, 3, 0)).astype(dtype), _white(pixels)
         for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
-            x[channel] -= 255 * mean
-            x[channel] *= 1 / (255 * std)
+            x[channel] -= white * mean
+            x[channel] *= 1 / (white * std)
         return x
+
+
+def _white(pixels: Array) -> int:
+    return 255 if pixels.dtype == np.uint8 else 1
 
 
 def _moments(counts: NDArray[np.int64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -58,10 +64,21 @@ def _moments(counts: NDArray[np.int64]) -> tuple[tuple[float, ...], tuple[float,
         raise DataError("normalize: auto has no images to measure")
     mean = counts @ levels / total
     std = np.sqrt((counts * (levels - mean[:, None]) ** 2).sum(axis=1) / total)
-    flat = np.flatnonzero((counts > 0).sum(axis=1) == 1)
-    if flat.size:
-        raise DataError(
-            f"normalize: auto cannot divide by the spread of channel {flat[0]}, which is 0: all pixels are the same; "
-            "give mean and std"
-        )
+    _require_spread((counts > 0).sum(axis=1) > 1)
     return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _moments_of_floats(pixels: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation of each channel of (N, C, H, W)."""
+    values = pixels.swapaxes(0, 1).reshape(pixels.shape[1], -1)
+    _require_spread(values.max(axis=1) > values.min(axis=1))
+    return tuple(values.mean(axis=1, dtype=np.float64).tolist()), tuple(values.std(axis=1, dtype=np.float64).tolist())
+
+
+def _require_spread(spreads: NDArray[np.bool_]) -> None:
+    """Raise DataError for the first channel that is everywhere the same."""
+    if not spreads.all():
+        raise DataError(
+            f"normalize: auto cannot divide by the spread of channel {spreads.argmin()}, which is 0: "
+            "all pixels are the same; give mean and std"
+        )

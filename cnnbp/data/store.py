@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnbp.arrays import Array
 from cnnbp.data.decode import ImageFormat, read_image
 from cnnbp.data.duplicates import Digests, digest
 from cnnbp.data.folder import Files, Split
@@ -46,7 +47,7 @@ class ImageSet:
     """
 
     image_format: ImageFormat
-    pixels: NDArray[np.uint8]  # (K, C, H, W)
+    pixels: Array  # (K, C, H, W) uint8; floats where they were given as such
     labels: NDArray[np.intp]  # (N,)
     names: tuple[str, ...]
     files: Sequence[Path]
@@ -68,7 +69,7 @@ class ImageSet:
         """The bytes that pixels are kept in; images that turned out bad have left some of them unused."""
         return self.pixels.nbytes if self.pixels.base is None else self.pixels.base.nbytes
 
-    def take(self, indices: NDArray[np.intp]) -> NDArray[np.uint8]:
+    def take(self, indices: NDArray[np.intp]) -> Array:
         """Return the images at `indices` as (m, C, H, W). Raises DataError for a file that changed or vanished."""
         if self.in_memory:
             return self.pixels[indices]

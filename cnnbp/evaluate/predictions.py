@@ -36,6 +36,16 @@ class Prediction:
     top: tuple[Guess, ...]
     role: Role
 
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.top[0].name
+
+    @property
+    def probability(self) -> float:
+        """Its probability."""
+        return self.top[0].probability
+
 
 @dataclass(frozen=True)
 class Predictions:

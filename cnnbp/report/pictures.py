@@ -154,9 +154,18 @@ def save_misclassified(measurement: Measurement, classes: Sequence[str], path: P
             for arrow, label in (("", subset.labels[index]), ("→ ", measurement.predictions[index])):
                 share = f"{probabilities[label, index]:.0%}"
                 lines.append(f"{arrow}{_plain(classes[label], _LONGEST_IN_TILE)}: {share}")
-            axes.imshow(pixels[place].transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.imshow(_visible(pixels[place]), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set_title("\n".join(lines), fontsize=7)
     save_figure(figure, path)
+
+
+def _visible(pixels: Array) -> Array:
+    """Return an image (C, H, W) as (H, W, C) uint8: floats on their own scale, channels that are no colours as grey."""
+    if pixels.dtype != np.uint8:
+        low, high = float(pixels.min()), float(pixels.max())
+        pixels = ((pixels - low) * (255 / (high - low or 1))).astype(np.uint8)
+    channels = pixels if len(pixels) in (1, 3, 4) else pixels.mean(axis=0, keepdims=True)
+    return channels.transpose(1, 2, 0)
 
 
 def sheet_of(tiles: Array) -> tuple[Array, int, int]:

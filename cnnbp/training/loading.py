@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from cnnbp.config import Config, DataConfig, NormalizeConfig, check_against_classes
-from cnnbp.data.decode import ImageFormat
+from cnnbp.data.decode import MODES, ImageFormat
 from cnnbp.data.folder import ImageFolder, Split, scan_folder
 from cnnbp.data.normalize import Normalization
 from cnnbp.data.store import ImageSet, decode_split, describe_bad_images
@@ -23,8 +23,10 @@ def data_config(config: Config) -> DataConfig:
 
 
 def image_format(config: Config) -> ImageFormat:
-    """Return what every image becomes before the network sees it."""
-    data = config.data or DataConfig()
+    """Return what every image becomes before the network sees it. Raises ConfigError for channels that files lack."""
+    data, channels = config.data or DataConfig(), config.input.channels
+    if channels not in MODES:
+        raise ConfigError(f"input.channels is {channels}; image files have 1 (grey), 3 (RGB) or 4 (RGBA)")
     return ImageFormat(*config.input.shape, data.fit, data.background, data.max_pixels)
 
 

@@ -96,7 +96,7 @@ def test_what_the_loader_accepts_is_valid(validator, old, new):
     ("old", "new"),
     [
         ("relu", "rellu"), ("relu", "conv2d"), ("relu", "{relu: {}, tanh: {}}"), ("relu", "{relu: {slope: 1}}"),
-        ("seed: 0", "sed: 0"), ("seed: 0", "seed: -1"), ("seed: 0", "seed: '0'"), ("channels: 1", "channels: 2"),
+        ("seed: 0", "sed: 0"), ("seed: 0", "seed: -1"), ("seed: 0", "seed: '0'"), ("channels: 1", "channels: 0"),
         ("kernel: 3", "kernel: 0"), ("kernel: 3", "kernel: [3, 3, 3]"), ("kernel: 3", "kernel: 3, pad: smae"),
         ("loss: cross_entropy", ""), ("loss: cross_entropy", "loss: {cross_entropy: {label_smoothing: 1}}"),
         ("seed: 0", "data: {augment: [{shift: 0}]}"), ("seed: 0", "train: {optimizer: {adam: {lr: 0}}}"),

@@ -91,6 +91,26 @@ def test_images_that_use_little_of_their_range_are_noted(tmp_path, pixels, faint
     assert (convert.FAINT in notes) == faint
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "RGB", "L", "P"])
+def test_with_four_channels_transparency_stays(tmp_path, mode):
+    image = Image.new("RGBA", (6, 4), (40, 40, 40, 60))
+    alpha = 60 if mode in ("RGBA", "LA") else 255
+    options = {"transparency": 0} if mode == "P" else {}
+    path = save(tmp_path / "x.png", Image.new("P", (6, 4)) if mode == "P" else image.convert(mode), **options)
+    expected = [0, 0, 0, 0] if mode == "P" else [40, 40, 40, alpha]
+    pixels = decode_image(path, ImageFormat(4, 4, 6)).reshape(4, -1).T
+    np.testing.assert_array_equal(pixels, np.broadcast_to(expected, pixels.shape))
+
+
+def test_with_four_channels_a_sixteen_bit_level_that_is_transparent_stays_so_and_pads_do_not(tmp_path):
+    plain = save(tmp_path / "x.png", np.full((4, 6), 257 * 9, np.uint16)).read_bytes()
+    at = plain.index(b"IDAT") - 4
+    (tmp_path / "x.png").write_bytes(plain[:at] + chunk(b"tRNS", struct.pack(">H", 257 * 9)) + plain[at:])
+    decoded = decode_image(tmp_path / "x.png", ImageFormat(4, 6, 6, fit="pad", background=(1, 2, 3)))
+    assert decoded[:, 0, 0].tolist() == [1, 2, 3, 255]
+    assert decoded[3, 3, 3] == 0
+
+
 def test_half_transparent_pixels_are_blended(tmp_path):
     path = save(tmp_path / "x.png", Image.new("RGBA", (6, 4), (0, 0, 0, 128)))
     assert (decode_image(path, COLOUR) == 127).all()
