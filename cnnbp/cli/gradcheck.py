@@ -19,7 +19,7 @@ from cnnbp.porting.dump import judge
 from cnnbp.porting.files import load_tensors
 from cnnbp.porting.layouts import Layout
 from cnnbp.report.comparison import comparison_document, draw_comparison
-from cnnbp.report.console import notes_console, results_console
+from cnnbp.report.console import notes_console, one_line, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.gradcheck import draw_gradcheck, gradcheck_document
 from cnnbp.report.gradcheck_picture import save_gradcheck
@@ -134,7 +134,7 @@ def _show(report: GradcheckReport, plot: Path | None, common: Common) -> None:
         draw_gradcheck(report, results_console())
     if plot:
         save_gradcheck(report, plot)
-        notes_console(quiet=common.quiet).print(f"wrote {plot}")
+        notes_console(quiet=common.quiet).print(f"wrote {one_line(str(plot))}", soft_wrap=True)
 
 
 def _list_bugs(chosen: ConfigOrRun, common: Common) -> None:

@@ -1,5 +1,6 @@
 """`cnnbp init`: a commented starter configuration."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from cnnbp.cli.common import Common, verb
 from cnnbp.config.starter import starter_config
 from cnnbp.errors import ConfigError
-from cnnbp.report.console import notes_console
+from cnnbp.report.console import notes_console, one_line
 
 
 @verb
@@ -27,4 +28,6 @@ def init(
         raise ConfigError(f"{str(file)!r} exists already: name another file, or remove it first") from error
     except OSError as error:
         raise ConfigError(f"cannot write {str(file)!r}: {error.strerror}") from error
-    notes_console(quiet=common.quiet).print(f"wrote {file}; next: cnnbp train {file}")
+    notes_console(quiet=common.quiet).print(
+        f"wrote {one_line(str(file))}; next: cnnbp train {one_line(shlex.quote(str(file)))}", soft_wrap=True
+    )

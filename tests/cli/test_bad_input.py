@@ -114,6 +114,15 @@ def test_a_name_that_is_too_long_is_an_error_wherever_one_is_taken(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} <= {"c.yaml", "runs"}
 
 
+def test_what_was_written_is_told_without_what_a_terminal_would_act_on(tmp_path):
+    (tmp_path / "c.yaml").write_text(changed(("../datasets", str(ROOT / "datasets"))))
+    for arguments in (["init", "\x1b[31m.yaml"], ["gradcheck", "c.yaml", "--entries=1", "--plot", "\x1b[31m.png"]):
+        code, _, errors = cnnbp(*arguments, cwd=tmp_path)
+        assert code == 0, errors
+        assert "wrote \\x1b[31m." in errors
+        assert "\x1b" not in errors
+
+
 AS_NOBODY = """
 import codecs, os, sys
 import cnnbp.cli.train, cnnbp.cli.export, cnnbp.cli.grads, cnnbp.cli.gradcheck, PIL.Image
