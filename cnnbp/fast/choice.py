@@ -8,6 +8,7 @@ import numpy as np
 from cnnbp.fast.batchnorm import RowsBatchNorm
 from cnnbp.fast.conv import KernelConv2d
 from cnnbp.fast.dense import TiledDense
+from cnnbp.fast.kernels.convolve import kernel_for
 from cnnbp.fast.max_pool import faster_pool
 from cnnbp.fast.operation import Operation, Replacement
 from cnnbp.fast.pooled_conv import PooledConv2d, pools_at_once
@@ -62,7 +63,10 @@ class _ConvRun:
             return StripConv2d(self.conv, self.shape, self.S, pools=self.pools, takes=bool(takes), gives=bool(gives))
         if self.in_quarters:
             return QuarteredConv2d(self.conv, self.shape, self.M, gives)
-        return PooledConv2d(self.conv) if self.pools else KernelConv2d(self.conv, self.shape, self.M)
+        if self.pools:
+            return PooledConv2d(self.conv)
+        kernel = kernel_for(self.conv.window(self.shape), self.conv.groups, (*self.nodes[0].output_shape, self.M))
+        return KernelConv2d(self.conv, self.shape, self.M, kernel)
 
 
 def operations_of(network: Network, M: int, dtype: "np.dtype[np.generic]") -> Sequence[Operation]:

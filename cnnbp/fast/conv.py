@@ -3,7 +3,7 @@
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.fast.kernels.convolve import kernel_for
+from cnnbp.fast.kernels.convolve import Kernel
 from cnnbp.fast.kernels.products import channel_sums
 from cnnbp.fast.operation import Replacement
 from cnnbp.layers.base import Context, Gradients, Params
@@ -11,12 +11,11 @@ from cnnbp.layers.conv import Conv2d
 
 
 class KernelConv2d(Replacement):
-    """Same as Conv2d, by im2col in an arena's memory, or row by row: whichever is faster for its shapes."""
+    """Same as Conv2d, by one of the kernels: im2col in an arena's memory, or row by row."""
 
-    def __init__(self, conv: Conv2d, input_shape: Shape, M: int) -> None:
+    def __init__(self, conv: Conv2d, input_shape: Shape, M: int, kernel: Kernel) -> None:
         self.window, self.output_shape = conv.window(input_shape), (*conv.output_shape(input_shape), M)
-        self.with_kernel = kernel_for(self.window, conv.groups, self.output_shape)
-        self.kernel = self.with_kernel.name
+        self.with_kernel, self.kernel = kernel, kernel.name
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         W = params["W"]

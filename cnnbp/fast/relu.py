@@ -7,7 +7,6 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.fast.operation import Replacement
-from cnnbp.layers import Layer
 from cnnbp.layers.base import Context, Gradients, Params
 
 _SMALL = 4096  # numbers: below it a call costs more than its work
@@ -36,8 +35,8 @@ class WithReLU(Replacement):
 
     caches_output = True
 
-    def __init__(self, layer: Layer | Replacement) -> None:
-        self.layer = layer
+    def __init__(self, layer: Replacement) -> None:
+        self.layer, self.kernel = layer, layer.kernel
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Any]]:
         y, cache = self.layer.forward(params, x, ctx)
