@@ -311,7 +311,7 @@ def test_a_narrow_screen_shows_it_all_without_scrolling_sideways(opened):
     document = page_document(Page("random", random_inspection(1)))
     for page in (lecture_document(), document):
         browser = opened(page, width=390)
-        for _ in page["stations"]:
+        for _ in (*page["stations"], "look", "update"):
             assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
             press(browser, Keys.ARROW_RIGHT)
 
