@@ -50,8 +50,9 @@ bench: torch  ## time and memory of a training step, and the time of training th
 	$(BIN)/python -m tests.bench.memory
 	$(BIN)/python -m tests.bench.digits
 
-gradcheck-soak: $(INSTALLED)  ## the gradient checker on correct networks: no false alarm
+gradcheck-soak: $(INSTALLED)  ## the gradient checker on correct networks and functions: no false alarm, no mistake missed
 	$(BIN)/python -m tests.gradcheck.soak
+	$(BIN)/python -m tests.gradcheck.foreign.soak
 
 gradcheck-against-torch: torch  ## the gradient checker beside torch.autograd.gradcheck, with planted bugs
 	$(BIN)/python -m tests.gradcheck.against_torch

@@ -57,7 +57,7 @@ def finding_hint(finding: Finding) -> str | None:
         return tensor_hint(pattern_of(finding))
     if finding.direction is None or finding.direction.verdict != Verdict.FAIL:
         return None
-    if isinstance(finding.direction, PairTogether) and len(finding.direction.wrong):
+    if isinstance(finding.direction, PairTogether) and len(finding.direction.wrong) > 1:
         places = np.array(np.unravel_index(finding.direction.wrong, finding.claim.theta.shape)).T.tolist()
         shown = ", ".join(map(str, places[:4])) + ", …" * (len(places) > 4)
         return f"wrong where {shown} move together: of tied entries each gets what belongs to one, or nothing"

@@ -81,10 +81,10 @@ class _Judge:
 
     def move_together(self, rest: Array, seed: int) -> Together:
         """Move the entries that were not looked at one by one, in groups, and then all."""
-        groups = Groups(self._claim, seed)
+        groups = Groups(self._claim, self._nearby, seed)
         wrong, unchecked = groups.check(rest)
         if wrong is None:
-            wrong = groups.wrong_where_all_move(self._nearby)
+            wrong = groups.wrong_where_all_move()
         if wrong is not None:
             return Together(Verdict.FAIL, 0, wrong)
         return Together(Verdict.PASS, unchecked, np.empty(0, int))
@@ -93,7 +93,7 @@ class _Judge:
 def _around(shape: tuple[int, ...], entries: Array) -> Array:
     """Return entries and their neighbours along each axis."""
     found = [entries]
-    for index in np.array(np.unravel_index(entries, shape)).T:
+    for index in np.array(np.unravel_index(entries, shape)).T if shape else ():
         for axis, n in enumerate(shape):
             near = np.arange(max(index[axis] - AROUND, 0), min(index[axis] + AROUND + 1, n))
             places = np.tile(index, (len(near), 1))

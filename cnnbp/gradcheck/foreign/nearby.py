@@ -15,8 +15,10 @@ from cnnbp.gradcheck.foreign.claim import PairClaim
 from cnnbp.gradcheck.numeric import step_size
 
 NEIGHBOURS = 64
-FEW = 24  # different gradients around the point: those of four kinks, each on its left or right, and some more
-SPREADS = 6.0  # n kinks, all on one side, are √n standard deviations away from the mean
+FEWEST = 24  # neighbours that have a gradient, for them to tell anything
+SAME = 1e-3  # of how far the neighbours are apart: closer ones count once
+SOME, MANY = 12, 40  # different neighbours: four kinks have 16, each on its left or right, and not all are met
+SPREADS = 4.0  # standard deviations away from the mean: where kinks pull either way, as far as all of one side may be
 BESIDE = 2.0**-10  # of a tensor's size: how far the point is at which slopes are compared anew
 SLACK = 1e-4  # of the largest entry: more than a smooth gradient changes on the way to a neighbour
 
@@ -50,13 +52,16 @@ class Nearby:
 
     def _between(self, neighbours: Array, own: Array) -> Array:
         """Compare with the neighbours' extremes; of many kinks these are not among so few, and their spread tells."""
-        if len(neighbours) < FEW:
+        if len(neighbours) < FEWEST:
             return np.zeros(own.shape, bool)
-        slack = SLACK * float(np.abs(self._gradients).max(initial=0))
-        inside = (neighbours.min(axis=0) - slack <= own) & (own <= neighbours.max(axis=0) + slack)
-        jumps = np.diff(np.sort(neighbours, axis=0), axis=0) > slack
-        far = np.abs(own - neighbours.mean(axis=0)) <= SPREADS * neighbours.std(axis=0)
-        return inside | ((jumps.sum(axis=0) >= FEW) & far)
+        low, high = neighbours.min(axis=0), neighbours.max(axis=0)
+        steps = np.diff(np.sort(neighbours, axis=0), axis=0)
+        different = (steps > SAME * (high - low)).sum(axis=0)
+        least = SLACK * float(np.abs(self._gradients).max(initial=0))
+        reach = np.where(different < SOME, least, (high - low) / 4)
+        spread = np.where(different < MANY, 0.0, SPREADS * neighbours.std(axis=0))
+        inside = (low - reach <= own) & (own <= high + reach)
+        return inside | (np.abs(own - neighbours.mean(axis=0)) <= spread)
 
     def _moved(self, share: float, seed: int) -> PairClaim | None:
         pair, seen, rng = self._claim.pair, self._claim.seen, np.random.default_rng([seed, 4])

@@ -54,5 +54,6 @@ def precision_of(pair: Pair, variable: int, y: Array) -> Precision:
     responds = first != 0
     if not responds.any() or not np.isfinite(first).all():
         return PRECISIONS["float64"]
-    noise = float(np.median(np.max(off, axis=0)[responds])) / float(np.sqrt(np.mean(np.square(y[responds]))))
+    size = max(float(np.sqrt(np.mean(np.square(some[responds])))) for some in (y, first / _STEPS[0]))
+    noise = float(np.median(np.max(off, axis=0)[responds])) / size
     return PRECISIONS["float64" if noise < 2.0**-32 else "float32" if noise < 2.0**-19 else "float16"]

@@ -44,13 +44,25 @@ class Slopes:
 def slopes(values: Array, size: float, unit_roundoff: float, at: float = 0.0) -> Slopes:
     """Return the slopes of N sums of P parts each, given their values (P, N, S) at `size`·SHIFTS.
 
-    What is moved is about `at` itself, and is rounded too.
+    What is moved is about `at` itself, and is rounded too. Parts with kinks are looked at one by one; where there are
+    none the sum of all may be better known, as its parts' roundings partly cancel.
     """
-    base, count = values[..., 0], len(STEPS)
-    moved = values[..., 1:] - base[..., None]  # differences alone: kinks, noise and slopes are all in them
+    responding = (values != values[..., :1]).any(axis=(1, 2))
+    values = values[responding] if responding.any() else values[:1]
+    each = _sum_of_slopes(values, np.abs(values[..., 0]), size, unit_roundoff, at)
+    length = np.sqrt(np.square(values[..., 0]).sum(axis=0, keepdims=True))
+    whole = _sum_of_slopes(values.sum(axis=0, keepdims=True), length, size, unit_roundoff, at)
+    better = ~each.kink & ~whole.kink & (whole.width < each.width)
+    return Slopes(np.where(better, whole.low, each.low), np.where(better, whole.high, each.high), each.kink)
+
+
+def _sum_of_slopes(values: Array, magnitude: Array, size: float, unit_roundoff: float, at: float) -> Slopes:
+    """Return the sum of the parts' slopes; the parts (P, N) are rounded as numbers of their magnitude are."""
+    count, steps = len(STEPS), size * STEPS
+    moved = values[..., 1:] - values[..., :1]  # differences alone: kinks, noise and slopes are all in them
     right, left = moved[..., :count], moved[..., count:]
-    steps = size * STEPS
-    noise = _noise(base, right, left, steps, unit_roundoff, at)
+    coarse = np.abs(right[..., 2] - left[..., 2]) / (2 * steps[2])
+    noise = _noise(right, left, _CLOSEST * unit_roundoff * (magnitude + abs(at) * coarse))
     (right_slope, right_bound), (left_slope, left_bound) = (
         _slope(side, by, noise) for side, by in ((right, steps), (left, -steps))
     )
@@ -61,7 +73,7 @@ def slopes(values: Array, size: float, unit_roundoff: float, at: float = 0.0) ->
     return Slopes(np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high), kink.any(axis=0))
 
 
-def _noise(base: Array, right: Array, left: Array, steps: Array, unit_roundoff: float, at: float) -> Array:
+def _noise(right: Array, left: Array, own: Array) -> Array:
     """Return how far off each value may be, (P, N): its own rounding, or what the shortest steps scatter if it is more.
 
     Of the six second differences of either side a kink spoils three at most.
@@ -70,8 +82,6 @@ def _noise(base: Array, right: Array, left: Array, steps: Array, unit_roundoff: 
     scatter = np.sort(seconds, axis=0)[2]
     responds = right.any(axis=-1) | left.any(axis=-1)
     typical = np.median(scatter[responds]) if responds.any() else 0.0
-    coarse = np.abs(right[..., 2] - left[..., 2]) / (2 * steps[2])
-    own = _CLOSEST * unit_roundoff * (np.abs(base) + abs(at) * coarse)
     return np.where(responds, np.maximum(own, 3 * np.maximum(scatter, typical)), 0.0)
 
 

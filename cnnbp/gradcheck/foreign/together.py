@@ -38,43 +38,50 @@ def may_tie(theta: Array) -> Array:
 
 
 class Groups:
-    """The entries of one claim, looked at in groups."""
+    """The entries of one claim, looked at in groups.
 
-    def __init__(self, claim: PairClaim, seed: int) -> None:
-        self._claim, self._rng, self._looks = claim, np.random.default_rng([seed, 3]), 0
+    Numbers that tie are moved up, by amounts that are nearly one: they stay together, as the pieces of a pool or a ReLU
+    do. Up and down at once, kinks that meet would look like a mistake. What is wrong even so may be one of those
+    gradients that lie around the point.
+    """
+
+    def __init__(self, claim: PairClaim, nearby: Nearby, seed: int) -> None:
+        self._claim, self._nearby, self._looks = claim, nearby, 0
+        self._rng = np.random.default_rng([seed, 3])
+        self._ties = np.flatnonzero(may_tie(claim.theta))
+        self._gradient, self._rounding = claim.gradient.reshape(-1), claim.rounding.reshape(-1)
 
     def check(self, rest: Array) -> tuple[Array | None, int]:
         """Check entries in groups; return a wrong one, if there is, and of how many entries nothing is known."""
-        theta = self._claim.theta.reshape(-1)[rest]
-        tie = may_tie(self._claim.theta).reshape(-1)[rest]
-        apart = self._rng.permutation(rest[~tie]), rest[tie][np.argsort(theta[tie])]  # equal numbers side by side
-        groups = [group for some in apart for group in np.array_split(some, GROUPS) if len(group)]
-        waiting, unchecked = deque(groups), 0
+        theta, tie = self._claim.theta.reshape(-1)[rest], np.isin(rest, self._ties)
+        free, tied = self._rng.permutation(rest[~tie]), rest[tie][np.argsort(theta[tie])]  # equal numbers side by side
+        waiting = deque((group, up) for some, up in ((free, False), (tied, True)) for group in _parted(some))
+        unchecked = 0
         while waiting:
-            group = waiting.popleft()
-            seen = self._look(group)
+            group, up = waiting.popleft()
+            seen = self._look(group, up=up)
             if seen is Look.WRONG:
-                return self._smallest(group), 0
+                wrong = self._smallest(group, up=up)
+                if not (up and self._nearby.holds(wrong)):
+                    return wrong, 0
+                seen = Look.LOOSE
             if seen is Look.LOOSE and len(group) > 1 and self._looks < LOOKS:
-                waiting += np.array_split(group, 2)
+                waiting += [(half, up) for half in np.array_split(group, 2)]
             elif seen is Look.LOOSE:
                 unchecked += len(group)
         return None, unchecked
 
-    def wrong_where_all_move(self, nearby: Nearby) -> Array | None:
-        """Look at all entries at once: up by amounts that are nearly one, and, but for what may tie, at random.
-
-        What ties stays so when all goes up; up and down, kinks that meet would show as a mistake.
-        """
-        everything, wrong = np.arange(self._claim.theta.size), None
-        free = everything[~may_tie(self._claim.theta).reshape(-1)]
+    def wrong_where_all_move(self) -> Array | None:
+        """Look at all entries that cannot tie at once, and then at all there are."""
+        everything = np.arange(self._claim.theta.size)
+        free = np.setdiff1d(everything, self._ties)
         if len(free) and self._look(free) is Look.WRONG:
             return self._smallest(free)
         for _ in range(CONVENTIONS):
             if self._look(everything, up=True) is not Look.WRONG:
                 return None
             wrong = self._smallest(everything, up=True)
-            if not nearby.holds(wrong):
+            if not self._nearby.holds(wrong):
                 return wrong
             everything = np.setdiff1d(everything, wrong)
         return None
@@ -85,8 +92,7 @@ class Groups:
         amounts = self._rng.uniform(0.99, 1.01, len(group)) if up else self._rng.uniform(0.5, 1.5, len(group))
         if not up:
             amounts *= self._rng.choice([-1.0, 1.0], len(group))
-        gradient = self._claim.gradient.reshape(-1)[group]
-        rounding = self._claim.rounding.reshape(-1)[group]
+        gradient, rounding = self._gradient[group], self._rounding[group]
         slack = 1e-13 * np.abs(gradient * amounts).sum() + float(np.linalg.norm(rounding * amounts))
         says, typical = float((gradient * amounts).sum()), float(np.sqrt(np.mean(np.square(gradient))))
         wide = self._claim.precision.tight * typical
@@ -138,3 +144,7 @@ class Groups:
                 if self._look(half, up=up) is Look.WRONG:
                     return half
         return None
+
+
+def _parted(entries: Array) -> list[Array]:
+    return [part for part in np.array_split(entries, GROUPS) if len(part)]
