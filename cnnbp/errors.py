@@ -6,7 +6,8 @@
     │   └── UnknownName      a name that is not there; a KeyError, too            exit 2
     ├── DataError            an image, a folder or a split                        exit 3
     │   └── CheckpointError  a checkpoint or a run directory                      exit 3
-    └── Diverged             NaN or Inf during training                           exit 1
+    ├── Diverged             NaN or Inf during training                           exit 1
+    └── WrongStep            training's own code is not what the layers say       exit 1
 
 A message says who, what was got, what was needed and what to do next; the command line prints it without a traceback.
 """
@@ -51,3 +52,7 @@ class CheckpointError(DataError):
 
 class Diverged(CnnbpError):
     """A loss, activation or gradient became NaN or infinite."""
+
+
+class WrongStep(CnnbpError):
+    """A step of training that is not what the network gives as it is written."""

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cnnbp.gradcheck.bugs import plant
-from cnnbp.gradcheck.selftest import Detection, SelfTestReport, check_subject, networks, self_test
+from cnnbp.gradcheck.selftest import (
+    Detection,
+    SelfTestReport,
+    check_subject,
+    networks,
+    self_test,
+    trained_networks,
+)
 from cnnbp.report.gradcheck_picture import save_gradcheck
 
 PAGE = Path(__file__).parent / "bug-gallery.md"
@@ -70,7 +77,7 @@ def _sums(report: SelfTestReport) -> Iterator[str]:
 def main() -> None:
     """Plant, and write."""
     subjects = networks()
-    report = self_test(subjects)
+    report = self_test(subjects, trained=trained_networks())
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), report), encoding="utf-8")
     network, spelling = DRAWN
     PICTURE.parent.mkdir(exist_ok=True)

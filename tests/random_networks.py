@@ -47,7 +47,18 @@ def random_network(seed: int) -> RandomNetwork:
     """Draw a small network over images of unequal sides, its loss, its parameters and a batch of 3 to 6 images."""
     rng = np.random.default_rng(seed)
     input_shape = (int(rng.integers(1, 5)), int(rng.integers(4, 10)), int(rng.integers(4, 10)))
-    author = _Author(rng, input_shape)
+    return _drawn(seed, _Author(rng, input_shape))
+
+
+def training_network(seed: int) -> RandomNetwork:
+    """Draw a network wide enough for every kernel that trains, and a batch of 8 to 40 images."""
+    rng = np.random.default_rng([seed, 2])
+    input_shape = (int(rng.integers(1, 5)), int(rng.integers(8, 21)), int(rng.integers(8, 21)))
+    return _drawn(seed, _WideAuthor(rng, input_shape), int(rng.integers(8, 41)))
+
+
+def _drawn(seed: int, author: "_Author", images: int | None = None) -> RandomNetwork:
+    rng, input_shape = author.rng, author.shape
     loss, classes = author.loss()
     layers = author.layers(loss.outputs(classes))
     network = Network(input_shape, layers)
@@ -60,7 +71,7 @@ def random_network(seed: int) -> RandomNetwork:
         }
         for name, tensors in network.initial_state().items()
     }
-    M = int(rng.integers(3, 7))
+    M = images or int(rng.integers(3, 7))
     x, labels = rng.normal(size=(*input_shape, M)), rng.integers(0, classes, M)
     return RandomNetwork(seed, tuple(layers), network, loss, params, state, x, labels)
 
@@ -195,3 +206,31 @@ class _Author:
 
     def pair(self, low: int, high: int) -> list[int]:
         return [self.size(low, high), self.size(low, high)]
+
+
+class _WideAuthor(_Author):
+    """Writes convolutions as they are in networks that are trained: many filters, mostly small steps."""
+
+    def layers(self, outputs: int) -> list[LayerSpec]:
+        first = self.accepted("conv2d", {"filters": self.any_of([4, 16, 24]), "kernel": 3, "pad": "same"})
+        more = [self.fitting(["relu", "maxpool2d", "batchnorm", "conv2d"]) for _ in range(self.size(1, 3))]
+        return [first, *more, *super().layers(outputs)]
+
+    def _conv2d(self) -> dict[str, Any]:
+        narrow = super()._conv2d()
+        k = self.any_of([1, 2, 3, 3, 3, 4, 5, 7])
+        wide = {
+            "filters": self.any_of([8, 16, 16, 24, 32]),
+            "kernel": self.any_of([k, k, [k, self.size(1, 5)]]),
+            "stride": self.any_of([1, 1, 1, 1, 2]),
+            "pad": self.any_of(["same", "same", "same", "valid", 1]),
+            "groups": 1,
+            "dilation": 1,
+        }
+        return narrow | wide if self.any_of([True, True, True, False]) else narrow
+
+    def _maxpool2d(self) -> dict[str, Any]:
+        return {"kernel": 2} if self.any_of([True, False]) else super()._maxpool2d()
+
+    def _dense(self) -> dict[str, Any]:
+        return {"units": self.any_of([6, 20, 64]), "bias": self.any_of([True, False])}

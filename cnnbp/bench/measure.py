@@ -13,10 +13,9 @@ from cnnbp.bench.timing import take_turns
 from cnnbp.config import Config
 from cnnbp.engine import Engine
 from cnnbp.errors import ConfigError
-from cnnbp.fast import plan_for
 from cnnbp.inspect.images import Images
 from cnnbp.inspect.memory import step_memory
-from cnnbp.network import Network, Node
+from cnnbp.network import Node
 
 Progress = Callable[[str, int, int], None]  # what is measured, rounds done, rounds in all
 Steps = Mapping[str, Callable[[], object]]
@@ -32,7 +31,8 @@ def run_bench(
     Raises ConfigError where PyTorch is wanted and not installed.
     """
     loss = config.loss.balanced(images.class_counts)
-    with Engine(config.network, loss, threads=threads, seed=config.seed) as engine:
+    planner = config.train.planner
+    with Engine(config.network, loss, threads=threads, seed=config.seed, planner=planner) as engine:
         step = TrainingStep(config, images, engine)
         name, others = _in_torch(step, images, threads) if against_torch else ("", {})
         contenders: Steps = {_OURS: step, _GEMM: gemm(threads), **others}
@@ -40,7 +40,7 @@ def run_bench(
         layers, loss_ms, update_ms = _layers(step, seconds / 2, progress)
     M, ours = len(images.labels), StepTime.of(times[_OURS])
     rate = threads * GEMM_FLOPS / median(times[_GEMM])
-    memory = step_memory(config.network, loss, config.train.optimizer, M, threads)
+    memory = step_memory(config.network, loss, config.train.optimizer, M, threads, planner)
     return Bench(
         source=images.source,
         batch=M,
@@ -81,7 +81,7 @@ def _layer(node: Node, seconds: Array, step: TrainingStep, gemm_rate: float) -> 
     return LayerTime(
         name=node.name,
         type=node.layer.type,
-        kernel=_kernel(step.engine.network, node, len(step.batch[0].labels)),
+        kernel=_kernel(step, node),
         forward_ms=1000 * float(seconds[0]),
         backward_ms=1000 * float(seconds[1]),
         gflops=rate / 1e9 if rate else None,
@@ -89,8 +89,8 @@ def _layer(node: Node, seconds: Array, step: TrainingStep, gemm_rate: float) -> 
     )
 
 
-def _kernel(network: Network, node: Node, micro_batch: int) -> str | None:
-    operation = plan_for(network, micro_batch, np.dtype(DTYPE)).operation_of(node)
+def _kernel(step: TrainingStep, node: Node) -> str | None:
+    operation = step.planner(step.engine.network, len(step.batch[0].labels), np.dtype(DTYPE)).operation_of(node)
     return operation.kernel if node is operation.owner else None
 
 

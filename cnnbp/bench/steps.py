@@ -22,7 +22,7 @@ class TrainingStep:
     """One step on the engine, update included."""
 
     def __init__(self, config: Config, images: Images, engine: Engine) -> None:
-        self.engine, self.optimizer = engine, config.train.optimizer
+        self.engine, self.optimizer, self.planner = engine, config.train.optimizer, config.train.planner
         network, self.size = engine.network, len(images.labels)
         self.batch = _cut(images, micro_batch_size(network, self.size))
         self.params, self.state = network.initial_parameters(config.seed, DTYPE), network.initial_state()
@@ -69,7 +69,8 @@ class LayerClock:
         """Run a micro-batch forward and backward; return the seconds in the loss."""
         self.arena.reset()
         clock, params, state = _Clock(spent), self.step.params, self.step.state
-        tape = Tape(self.network, params, state, images.x, self.arena, stream=(0, 0, ordinal), observer=clock)
+        stream, planner = (0, 0, ordinal), self.step.planner
+        tape = Tape(self.network, params, state, images.x, self.arena, stream=stream, planner=planner, observer=clock)
         clock.start()
         logits = tape.forward()
         started = perf_counter()

@@ -9,11 +9,11 @@ import typer
 
 from cnnbp.cli.common import Common, DataAndOverrides, Trust, verb
 from cnnbp.cli.config_or_run import ConfigOrRun, load_config_or_run, tell_about
-from cnnbp.config import parse_layer
+from cnnbp.config import Config, parse_layer
 from cnnbp.errors import ConfigError
-from cnnbp.gradcheck import GradcheckReport, check_network
-from cnnbp.gradcheck.bugs import fitting_bugs, plant
-from cnnbp.gradcheck.selftest import networks, self_test
+from cnnbp.gradcheck import GradcheckReport, Training, check_network
+from cnnbp.gradcheck.bugs import fitting_bugs, plant, plant_in_training
+from cnnbp.gradcheck.selftest import networks, self_test, trained_networks
 from cnnbp.inspect.images import batch_images
 from cnnbp.porting.dump import judge
 from cnnbp.porting.files import load_tensors
@@ -107,8 +107,11 @@ def _check(
     config = chosen.config
     images = batch_images(config, batch, trained=chosen.trained, threads=common.cores)
     network, loss = config.network, config.loss.balanced(images.class_counts)
+    training = _training(config)
     if bug:
-        network, loss = plant(network, loss, bug)
+        broken = plant_in_training(network, training, bug)
+        network, loss = (network, loss) if broken else plant(network, loss, bug, training)
+        training = broken or training
     tell_about(images, config, common)
     with progress_bar(notes_console(quiet=common.quiet), after=1.0) as bar:
         return check_network(
@@ -120,10 +123,15 @@ def _check(
             images.labels,
             entries=entries,
             tensors=tensors,
+            training=training,
             seed=config.seed,
             threads=common.threads,
             progress=lambda done, total: bar.show("checking entries", done, total),
         )
+
+
+def _training(config: Config) -> Training:
+    return Training.of(config.network, config.train.batch_size)
 
 
 def _show(report: GradcheckReport, plot: Path | None, common: Common) -> None:
@@ -140,7 +148,7 @@ def _show(report: GradcheckReport, plot: Path | None, common: Common) -> None:
 def _list_bugs(chosen: ConfigOrRun, common: Common) -> None:
     """Name the bugs that can be planted in a network, and end."""
     config = chosen.config
-    bugs = fitting_bugs(config.network, config.loss)
+    bugs = fitting_bugs(config.network, config.loss, _training(config))
     if common.json:
         write_json(bugs)
     else:
@@ -169,7 +177,9 @@ def _self_test(unwanted: object, common: Common) -> None:
     if unwanted:
         raise ConfigError("--self-test brings its own networks and bugs: it takes neither CONFIG nor --break")
     with progress_bar(notes_console(quiet=common.quiet)) as bar:
-        report = self_test(networks(), lambda done, total: bar.show("planting bugs", done, total))
+        report = self_test(
+            networks(), lambda done, total: bar.show("planting bugs", done, total), trained=trained_networks()
+        )
     if common.json:
         write_json(self_test_document(report))
     else:

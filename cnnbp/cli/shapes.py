@@ -29,10 +29,11 @@ def shapes(
     if data is not None:
         raise ConfigError(f"shapes reads no images: what is {str(data)!r}? An option is written key=value")
     job = load_job(config, overrides, common)
-    result = network_shapes(job.network, job.loss, batch or job.train.batch_size)
+    result = network_shapes(job.network, job.loss, batch or job.train.batch_size, job.train.planner)
     if batch:
         threads = common.cores
-        result = with_batch(result, step_memory(job.network, job.loss, job.train.optimizer, batch, threads))
+        step = step_memory(job.network, job.loss, job.train.optimizer, batch, threads, job.train.planner)
+        result = with_batch(result, step)
     if common.json:
         write_json(shapes_document(result))
         return

@@ -51,6 +51,9 @@ def train(
         int | None, typer.Option(min=1, metavar="N", help="Print the batch gradients every N epochs.")
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Write PNGs into the run directory.")] = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Compare the first step with the layers as they are written.")
+    ] = True,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")] = False,
     trust: Trust = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Take one step.", rich_help_panel=_TRIALS)] = False,
@@ -69,7 +72,7 @@ def train(
     with as_one(ranks):
         if ranks.rank:
             common = replace(common, quiet=True)
-        options = TrainOptions(run, allow_changes, grads, plots, trust, common, ranks)
+        options = TrainOptions(run, allow_changes, grads, plots, check, trust, common, ranks)
         _refuse_several(modes)
         chosen = ["data.skip_bad=true"] if skip_bad else []  # the configuration remembers it
         if resume:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -49,6 +50,9 @@ from cnnbp.training.run_directory import (
 )
 from cnnbp.training.state import TrainingState
 
+if TYPE_CHECKING:
+    from cnnbp.gradcheck.as_trained import AsTrained
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -58,6 +62,7 @@ class TrainOptions:
     allow_changes: bool
     grads: int | None
     plots: bool
+    check: bool
     trust: bool
     common: Common
     ranks: Ranks
@@ -90,8 +95,9 @@ def begin(config: Config, name: str, options: TrainOptions) -> None:
         if not leads:
             _train(partial(Follower, job, state), options)
             return
+        check = _check_first_step(job, state, options)
         with new_run_directory(options.run, name) as directory:
-            _train(partial(recorder.start, job, directory), options)
+            _train(partial(recorder.start, job, directory), options, check)
 
 
 def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOptions) -> None:
@@ -138,7 +144,8 @@ def _train_on(checkpoint: Checkpoint, directory: RunDirectory, config: Config, o
     state = adapted_state(checkpoint, job)
     report.draw_resumed(checkpoint.config, job, state, options.results)
     with job.engine:
-        _train(partial(recorder.resume, job, directory, state), options)
+        check = _check_first_step(job, state, options)
+        _train(partial(recorder.resume, job, directory, state), options, check)
 
 
 def load(
@@ -173,15 +180,28 @@ def load(
 
 def show_start(job: Job, state: TrainingState, options: TrainOptions) -> None:
     """Show the shapes, and what the loss is before anything is learned."""
-    draw_shapes(network_shapes(job.config.network, job.config.loss, job.batch_size), options.results)
+    config = job.config
+    draw_shapes(network_shapes(config.network, config.loss, job.batch_size, config.train.planner), options.results)
     report.draw_initial_loss(job.initial_loss(state), job.chance_loss, len(job.datasets.classes), options.results)
 
 
-def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions) -> None:
+def _check_first_step(job: Job, state: TrainingState, options: TrainOptions) -> "AsTrained | None":
+    """Compare the first step with the network as it is written, where that is wanted and takes little of the run."""
+    if not options.check:
+        return None
+    from cnnbp.training.own_check import check_first_step  # which loads the gradient checker
+
+    found = check_first_step(job, state)
+    report.draw_own_check(found, options.results)
+    return found
+
+
+def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions, check: "AsTrained | None" = None) -> None:
     """Train to the end, or until Ctrl-C; then write and show what came of it."""
     started = perf_counter()
     with progress_bar(options.notes) as bar, Interruption(options.ranks, bar=bar.moves) as interruption:
         recorder = begin()
+        recorder.check = check
         try:
             concerns = _steps(recorder, options, bar, interruption)
         except StdoutLost:  # its tables cannot be shown, but the training is whole

@@ -30,6 +30,7 @@ from cnnbp.config.own_layers import OwnCode
 from cnnbp.config.scalars import LARGEST_INTEGER
 from cnnbp.config.tree import Node
 from cnnbp.data.augment import AUGMENTATIONS, Augmentation
+from cnnbp.fast import Planner, as_written, plan_for
 from cnnbp.layers import LayerSpec
 from cnnbp.losses import LossSpec
 from cnnbp.network import Network
@@ -178,7 +179,15 @@ class TrainConfig(Section):
     schedule: ScheduleSpec = Field(default=Constant(), description="What the learning rate is multiplied with.")
     clip_norm: PositiveFloat | None = Field(default=None, description="A longer gradient is shortened to this norm.")
     early_stopping: EarlyStopping | None = Field(default=None, description="By default every epoch is run.")
+    kernels: Literal["fast", "written"] = Field(
+        default="fast", description="written: train with the layers' own code, which is slower and readable."
+    )
     save_every: PositiveFloat = Field(default=30.0, description="Seconds between checkpoints within an epoch.")
+
+    @property
+    def planner(self) -> Planner:
+        """What says how micro-batches are done."""
+        return plan_for if self.kernels == "fast" else as_written
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def predict(trained: Trained, files: Sequence[Path], *, top: int, threads: int) 
     """Yield what the files are taken for, some files at a time; those that cannot be read stop nothing."""
     config = trained.config
     size = config.train.batch_size
-    with Engine(config.network, trained.checkpoint.loss, threads=threads) as engine:
+    with Engine(config.network, trained.checkpoint.loss, threads=threads, planner=config.train.planner) as engine:
         for start in range(0, len(files), size):
             chosen = tuple(files[start : start + size])
             unlabelled = Split(Path(), tuple(map(str, chosen)), np.zeros(len(chosen), np.intp))

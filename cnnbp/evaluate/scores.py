@@ -87,7 +87,8 @@ class Evaluation:
 def measure_images(trained: Trained, subset: Subset, *, threads: int, progress: Callable[[int], None]) -> Measurement:
     """Run images through a trained network; `progress` is told how many are done."""
     checkpoint, state = trained.checkpoint, trained.checkpoint.state
-    with Engine(trained.config.network, checkpoint.loss, threads=threads) as engine:
+    planner = trained.config.train.planner
+    with Engine(trained.config.network, checkpoint.loss, threads=threads, planner=planner) as engine:
         steps = measuring(
             engine,
             state.parameters,

@@ -19,6 +19,7 @@ class Replacement:
     """
 
     kernel: str  # its name on the screen
+    roundings: float = 1.0  # how many roundings it makes where the layers make one
     output_is_view: ClassVar[bool] = False
     caches_output: ClassVar[bool] = False
 
@@ -28,6 +29,10 @@ class Replacement:
 
     def backward(self, params: Params, cache: Any, dy: Array, ctx: Context) -> tuple[Array | None, Gradients]:
         """Return ∂L/∂x (None if the context does not want it) and ∂L/∂θ."""
+        raise NotImplementedError
+
+    def winners(self, cache: Any) -> Array:
+        """Return where each window's maximum is (C, OH, OW, M): of what does a max pool along with another layer."""
         raise NotImplementedError
 
 
@@ -103,6 +108,11 @@ class Operation:
     def owner(self) -> Node:
         """The node that it is named after, and whose parameters, running statistics and random stream it works with."""
         return next((node for node in self.nodes if node.parameter_specs), self.nodes[-1])
+
+    @property
+    def roundings(self) -> float:
+        """How many roundings it makes where the layers as they are written make one."""
+        return self.layer.roundings if isinstance(self.layer, Replacement) else 1.0
 
     @property
     def is_coupled(self) -> bool:

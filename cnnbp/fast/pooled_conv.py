@@ -63,3 +63,7 @@ class PooledConv2d(Replacement):
         if self.conv.bias:
             gradients["b"] = channel_sums(dy)
         return dx, gradients
+
+    def winners(self, cache: tuple[Array, Winners]) -> Array:
+        """Return the place of each window's maximum (filters, OH/2, OW/2, M)."""
+        return pairs.places_of(cache[1])

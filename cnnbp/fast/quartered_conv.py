@@ -76,6 +76,11 @@ class QuarteredConv2d(Replacement):
             np.add.reduce(shares.reshape(-1, *dW.shape), axis=0, out=dW)
             return None, {"W": dW, "b": np.einsum("hfn->f", largest[0, 0])} if self.conv.bias else {"W": dW}
 
+    def winners(self, cache: tuple[Array, Winners]) -> Array:
+        """Return the place of each window's maximum (filters, OH/2, OW/2, M)."""
+        OH, F, S, w, M = self.rows_shape
+        return pairs.places_of(cache[1]).reshape(OH, F, S * w, M).swapaxes(0, 1)
+
     def _in_rows(self, y: Array) -> Array:
         """View y as (OH/2, filters, S or 1, OW/2/S, M)."""
         OH, F, S, w, M = self.rows_shape

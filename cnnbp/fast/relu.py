@@ -36,7 +36,7 @@ class WithReLU(Replacement):
     caches_output = True
 
     def __init__(self, layer: Replacement) -> None:
-        self.layer, self.kernel = layer, layer.kernel
+        self.layer, self.kernel, self.roundings = layer, layer.kernel, layer.roundings
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Any]]:
         y, cache = self.layer.forward(params, x, ctx)
@@ -47,6 +47,10 @@ class WithReLU(Replacement):
     ) -> tuple[Array | None, Gradients]:
         y, inner = cache
         return self.layer.backward(params, inner, _where_positive(dy, y, ctx), ctx)
+
+    def winners(self, cache: tuple[Array, Any]) -> Array:
+        """Return those of the layer."""
+        return self.layer.winners(cache[1])
 
 
 def positive_part(x: Array, out: Array) -> Array:

@@ -44,6 +44,8 @@ def pools_in_strips(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, S: int) -
 class StripConv2d(Replacement):
     """y = W ⋆ x + b, or maxpool(W ⋆ x) + b over windows of 2×2. Adding b keeps order, so it may wait."""
 
+    roundings = 2.5  # see tests/fast/test_strip_conv.py
+
     def __init__(self, conv: Conv2d, input_shape: Shape, S: int, *, pools: bool, takes: bool, gives: bool) -> None:
         """`takes` and `gives` say whether x and y are in strips; else they are feature maps (C, H, W, M)."""
         self.conv, self.S, self.pools, self.takes, self.gives = conv, S, pools, takes, gives
@@ -98,6 +100,13 @@ class StripConv2d(Replacement):
         if self.conv.bias:
             gradients["b"] = strips.channel_sums(dy) if self.gives else channel_sums(dy)
         return dx if dx is None or self.takes else strips.join(dx, self.S, ctx), gradients
+
+    def winners(self, cache: tuple[Strips, Winners | None]) -> Array:
+        """Return the place of each window's maximum (filters, OH/2, OW/2, M)."""
+        x, winners = cache
+        assert winners is not None
+        places = pairs.places_of(winners).reshape(self.height // 2, self.width // 2, -1, x.shape[3])
+        return strips.join(places, self.S, Context())
 
     def _unpooled(self, winners: Winners, dy: Strips, ctx: Context) -> Strips:
         dz = ctx.empty((self.height, self.width, *dy.shape[2:]), dy.dtype)

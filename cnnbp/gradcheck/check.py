@@ -1,13 +1,14 @@
 """The gradient check of a whole network."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
 
 import numpy as np
 
 from cnnbp.arrays import Arena, Array
+from cnnbp.gradcheck.as_trained import Training, check_as_trained
 from cnnbp.gradcheck.claims import Claim, LayerClaim
 from cnnbp.gradcheck.comparison import Finding
 from cnnbp.gradcheck.endtoend import NetworkCase, examined_network_case, network_case
@@ -36,6 +37,7 @@ def check_network(
     *,
     entries: int | None = None,
     tensors: Sequence[str] = (),
+    training: Training | None = None,
     seed: int = 0,
     threads: int | None = None,
     progress: Progress = lambda done, total: None,
@@ -45,7 +47,8 @@ def check_network(
     x is (C, H, W, M), labels (M,); with M < 3 a wrong 1/M may look right end to end. At most `entries` of each tensor
     are checked; None: what takes a second or two. `tensors` ("conv1.W", "X") leaves out all others, and the layers
     that they do not belong to. Dropout's masks are frozen, batch norm uses the batch's statistics and moves no running
-    ones. Raises ConfigError for a tensor that the network does not have.
+    ones. Where the gradients are right, the step that `training` would take is compared with the network as it is
+    written. Raises ConfigError for a tensor that the network does not have.
     """
     start = perf_counter()
     given = Point(network, loss, params, state, x, labels)
@@ -64,11 +67,14 @@ def check_network(
         tensors=_tensor_results(islice(findings, len(claims[0]) if claims else 0)),
         layers=layers,
         problems=tuple(dict.fromkeys(problem for case in whole for problem in case.problems)),
-        seconds=perf_counter() - start,
+        seconds=0,
         jittered=_tensor_results(findings),
         float32=float32,
     )
-    return traced(report, network)
+    if training and report.verdict != "fail":
+        as_trained = check_as_trained(given, training, seed=seed, threads=threads)
+        report = replace(report, as_trained=as_trained.only(nodes) if tensors else as_trained)
+    return traced(replace(report, seconds=perf_counter() - start), network)
 
 
 def _network_cases(point: Point, seed: int, workers: Workers) -> list[NetworkCase]:

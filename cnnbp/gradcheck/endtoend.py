@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cnnbp.arrays import Array
 from cnnbp.gradcheck.arguments import Argument, Parameter, Value
 from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.computation import Computation
-from cnnbp.gradcheck.heads import LossHead
 from cnnbp.gradcheck.identities import broken_conventions, broken_layer_identities
-from cnnbp.gradcheck.point import Point
+from cnnbp.gradcheck.point import Point, as_computation
 from cnnbp.gradcheck.preflight import backward_problems, held_problems, loss_problems
 from cnnbp.gradcheck.replay import Gradients
 from cnnbp.gradcheck.rounding import Amplification
@@ -63,32 +61,10 @@ def _claimed(point: Point, tape: Tape, gradient: Parameters) -> NetworkCase:
     return NetworkCase(computation, tuple(claims), amplification)
 
 
-def as_computation(point: Point, tape: Tape) -> Computation:
-    """Return a network as a tape has run it."""
-    nodes = point.network.nodes
-    return Computation(
-        nodes,
-        {node.name: point.params.of(node.name) for node in nodes},
-        point.state,
-        {INPUT: point.x} | {node.index: tape.values[node.index] for node in nodes},
-        branches(tape),
-        LossHead(point.loss, point.labels, tape.values[nodes[-1].index]),
-    )
-
-
 def arguments(computation: Computation) -> list[Argument]:
     """Return what a network is differentiated by: each parameter, and its input."""
     parameters = [Parameter(computation, node, name) for node in computation.nodes for name in node.parameter_specs]
     return [*parameters, Value("X", computation, INPUT)]
-
-
-def branches(tape: Tape) -> dict[int, Array]:
-    """Return the branches of every piecewise node, by index."""
-    return {
-        node.index: node.layer.branches(tape.params.of(node.name), tape.caches[node.index], tape.context(node))
-        for node in tape.network.nodes
-        if isinstance(node.layer, PiecewiseLayer)
-    }
 
 
 def _broken_in_place(point: Point, tape: Tape) -> Iterator[str]:

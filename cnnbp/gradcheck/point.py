@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnnbp.arrays import Arena, Array
+from cnnbp.gradcheck.computation import Computation
+from cnnbp.gradcheck.heads import LossHead
+from cnnbp.layers import PiecewiseLayer
 from cnnbp.layers.dropout import Dropout
 from cnnbp.losses import Loss
-from cnnbp.network import Network
+from cnnbp.network import INPUT, Network
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.tape import Tape
 
@@ -48,6 +51,16 @@ class Point:
             array += MOVED * max(float(np.abs(array).max(initial=0)), 1.0) * rng.normal(size=array.shape)
         return replace(self, x=x, params=params)
 
+    def with_images(self, count: int) -> Self:
+        """Take so many images: the first ones, or all in turn."""
+        turns = np.arange(count) % len(self.labels)
+        return replace(self, x=np.ascontiguousarray(self.x[..., turns]), labels=self.labels[turns])
+
+    def elsewhere(self, seed: int) -> Self:
+        """Move far away, in parameters and in images: nothing is the same there."""
+        there = replace(self, x=-self.x, labels=np.roll(self.labels, 1)).jittered(seed + 1)
+        return replace(there, params=Parameters(self.params.layout, -there.params.vector))
+
     def without_dropout(self) -> Self:
         """Let nothing be dropped: images that come one by one would draw other masks than all at once."""
         network = self.network
@@ -68,3 +81,25 @@ class Point:
         tape.gradients[self.network.nodes[-1].index] = dlogits
         tape.backward(gradient)
         return gradient
+
+
+def as_computation(point: Point, tape: Tape) -> Computation:
+    """Return a network as a tape has run it."""
+    nodes = point.network.nodes
+    return Computation(
+        nodes,
+        {node.name: point.params.of(node.name) for node in nodes},
+        point.state,
+        {INPUT: point.x} | {node.index: tape.values[node.index] for node in nodes},
+        branches(tape),
+        LossHead(point.loss, point.labels, tape.values[nodes[-1].index]),
+    )
+
+
+def branches(tape: Tape) -> dict[int, Array]:
+    """Return the branches of every piecewise node, by index."""
+    return {
+        node.index: node.layer.branches(tape.params.of(node.name), tape.caches[node.index], tape.context(node))
+        for node in tape.network.nodes
+        if isinstance(node.layer, PiecewiseLayer)
+    }

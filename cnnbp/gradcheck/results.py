@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
+from cnnbp.gradcheck.as_trained import AsTrained
 from cnnbp.gradcheck.comparison import Finding, Verdict
 from cnnbp.gradcheck.diagnosis import Pattern, finding_hint, pattern_of
 from cnnbp.gradcheck.message import WrongGradientError, message
@@ -98,23 +99,28 @@ class GradcheckReport:
     jittered: tuple[TensorResult, ...] = ()  # end to end once more, biases, γ and β moved away from 0 and 1
     float32: Float32Result | None = None
     notes: tuple[str, ...] = ()  # what is worth knowing and no mistake
+    as_trained: AsTrained | None = None  # None where the network as it is written is wrong
 
     @property
     def verdict(self) -> Outcome:
         """Fail if anything failed, else inconclusive if anything is."""
-        if self.problems or (self.float32 and self.float32.verdict == "fail"):
+        passes = [single.verdict for single in (self.float32, self.as_trained) if single]
+        if self.problems or "fail" in passes:
             return "fail"
         tensors = [tensor.verdict for tensor in (*self.tensors, *self.jittered)]
         return gravest([*(layer.verdict for layer in self.layers), *tensors])
 
     @property
     def blame(self) -> tuple[str, ...]:
-        """The layers that fail on their own."""
-        return tuple(layer.name for layer in self.layers if layer.verdict == "fail")
+        """The layers that fail on their own; where none does, what fails as trained."""
+        alone = tuple(layer.name for layer in self.layers if layer.verdict == "fail")
+        return alone or (self.as_trained.blame if self.as_trained else ())
 
     @property
     def hint(self) -> str | None:
         """What is wrong: a layer, as far as its wrong entries tell; else what stands between right layers."""
+        if self.as_trained and self.as_trained.hint:
+            return self.as_trained.hint
         if self.blame:
             return next((f"{layer.name}: {layer.hint}" for layer in self.layers if layer.hint), None)
         hints = {tensor.hint for tensor in self.tensors if tensor.verdict == "fail"}

@@ -11,16 +11,20 @@ and then in all entries at once if a single number's rounding dominates. So whoe
 its rounding looks closer, with more runs, before believing it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from math import sqrt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.arguments import Argument
 from cnnbp.gradcheck.computation import Computation
-from cnnbp.gradcheck.replay import replay
+from cnnbp.gradcheck.replay import Gradients, replay
+from cnnbp.network import Node
+
+if TYPE_CHECKING:
+    from cnnbp.gradcheck.arguments import Argument
 
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 DISTURBANCE = 2.0**-30  # far above float64's own rounding, far below where anything bends
@@ -32,7 +36,7 @@ class Amplification:
     """How much the gradients of a computation amplify rounding: a spread per unit of relative rounding."""
 
     def __init__(self, computation: Computation, caches: Mapping[int, Any], samples: int = SAMPLES) -> None:
-        self._given = computation, caches
+        self.computation, self._caches = computation, caches
         rng = np.random.default_rng(samples)
 
         def disturb(array: Array) -> Array:
@@ -43,21 +47,30 @@ class Amplification:
     @cached_property
     def closer(self) -> "Amplification":
         """The same from more runs."""
-        return Amplification(*self._given, samples=CLOSER_SAMPLES)
+        return Amplification(self.computation, self._caches, samples=CLOSER_SAMPLES)
 
-    def of(self, argument: Argument) -> Array:
-        """Return it for each entry of an argument's gradient: its own, at least the root mean square of all."""
-        spread: Array = np.std([argument.gradient_in(sample) for sample in self._samples], axis=0, ddof=1)
+    def of(self, argument: "Argument") -> Array:
+        """Return it for each entry of an argument's gradient."""
+        return self.spread(argument.gradient_in)
+
+    def of_output(self, node: Node) -> Array:
+        """Return it for each number of a node's output, whose own rounding is counted in."""
+        own = self.computation.values[node.index] / sqrt(3)
+        return np.hypot(self.spread(lambda sample: sample.outputs[node.index]), own)
+
+    def spread(self, pick: Callable[[Gradients], Array]) -> Array:
+        """Return it for what is picked of a run: each number's own, at least the root mean square of all."""
+        spread: Array = np.std([pick(sample) for sample in self._samples], axis=0, ddof=1)
         return np.maximum(spread, np.sqrt(np.mean(spread * spread))) / DISTURBANCE
 
     @cached_property
     def forward_rounding(self) -> float:
         """How far off what is differentiated may be, which is the sum of the head's parts."""
-        computation, columns = self._given[0], np.arange(self._given[0].batch_size)
+        computation, columns = self.computation, np.arange(self.computation.batch_size)
         outputs = [sample.outputs[computation.output] for sample in self._samples]
         sums = [computation.head.parts(output, columns).sum() for output in outputs]
         return UNITS * UNIT_ROUNDOFF * float(np.std(sums, ddof=1)) / DISTURBANCE
 
-    def rounding(self, argument: Argument) -> Array:
+    def rounding(self, argument: "Argument") -> Array:
         """Return how far off each entry of a correct float64 gradient of the argument may be."""
         return UNITS * UNIT_ROUNDOFF * self.of(argument)

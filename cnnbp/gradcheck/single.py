@@ -1,4 +1,6 @@
-"""The float32 pass, which is what trains: is its gradient the float64 one, but for rounding?
+"""The network as it is written, in float32: is its gradient the float64 one, but for rounding?
+
+What trains replaces most layers by others; `as_trained.py` compares that.
 
 Differences are of no use in float32. The analytic float64 gradient is exact enough to compare with, if it is taken at
 the same numbers and on the same branches: rounding alone turns some masks and maxima. A difference is counted in
@@ -13,8 +15,8 @@ import numpy as np
 
 from cnnbp.arrays import Array, Shape
 from cnnbp.gradcheck.arguments import Argument
-from cnnbp.gradcheck.endtoend import NetworkCase, arguments, as_computation
-from cnnbp.gradcheck.point import Point
+from cnnbp.gradcheck.endtoend import NetworkCase, arguments
+from cnnbp.gradcheck.point import Point, as_computation
 from cnnbp.gradcheck.replay import Gradients, replay
 from cnnbp.gradcheck.rounding import Amplification
 from cnnbp.network import INPUT

@@ -1,4 +1,4 @@
-"""The gradient of a batch is the sum of its images', each with its 1/M, and training's own pass finds the same."""
+"""The gradient of a batch is the sum of its images', each with its 1/M, and the engine finds the same, in float64."""
 
 from collections.abc import Callable, Iterator, Sequence
 

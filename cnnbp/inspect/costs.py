@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+import numpy as np
+
 from cnnbp.arrays import Shape
-from cnnbp.inspect.memory import KeptMemory, StepMemory, kept_memory
+from cnnbp.engine import micro_batch_size
+from cnnbp.fast import Plan, Planner, plan_for
+from cnnbp.inspect.memory import DTYPE, KeptMemory, StepMemory, kept_memory
 from cnnbp.inspect.symbols import Symbols, derive_symbols
 from cnnbp.layers import Window
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
@@ -27,7 +31,8 @@ class LayerShapes:
 
     `depth` is how many residual blocks it lies in; `receptive_field` is how much of the image (height, width) one
     number of the output can depend on. Multiply-accumulates count the layer's products; memory is what the layer
-    adds to what the layers before it keep until backward, None where that was not measured.
+    adds to what the layers before it keep until backward, None where that was not measured. `kernel` is what training
+    would run it on, `with conv1` where that layer's does its work along, None where it is done as written.
     """
 
     index: int
@@ -44,6 +49,7 @@ class LayerShapes:
     receptive_field: tuple[int, int]
     activation_bytes: int | None
     cache_bytes: int | None
+    kernel: str | None = None
 
     @property
     def parameter_count(self) -> int:
@@ -92,12 +98,13 @@ class NetworkShapes:
         return None if None in kept else sum(filter(None, kept))
 
 
-def network_shapes(network: Network, loss: Loss, batch_size: int) -> NetworkShapes:
-    """Return the shapes and costs of a network; `batch_size` decides how its memory is laid out."""
+def network_shapes(network: Network, loss: Loss, batch_size: int, planner: Planner = plan_for) -> NetworkShapes:
+    """Return the shapes and costs of a network; `batch_size` decides which kernels it runs on, and its memory."""
     symbols, fields = derive_symbols(network), receptive_fields(network)
+    plan = planner(network, micro_batch_size(network, batch_size), np.dtype(DTYPE))
     layers = tuple(
-        _layer(node, symbols, fields[node.index], kept)
-        for node, kept in zip(network.nodes, kept_memory(network, batch_size), strict=True)
+        _layer(node, symbols, fields[node.index], kept, _runs_on(node, plan))
+        for node, kept in zip(network.nodes, kept_memory(network, batch_size, planner), strict=True)
     )
     activates = isinstance(loss, BinaryCrossEntropy | CrossEntropy)
     return NetworkShapes(
@@ -144,7 +151,16 @@ def _largest(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:
     return max(height for height, _ in pairs), max(width for _, width in pairs)
 
 
-def _layer(node: Node, symbols: Symbols, receptive_field: tuple[int, int], kept: KeptMemory) -> LayerShapes:
+def _runs_on(node: Node, plan: Plan) -> str | None:
+    """Return a node's kernel, or which node's does its work along; None where it is done as written."""
+    operation = plan.operation_of(node)
+    owner = operation.owner
+    return operation.kernel if node is owner or not operation.kernel else f"with {owner.name}"
+
+
+def _layer(
+    node: Node, symbols: Symbols, receptive_field: tuple[int, int], kept: KeptMemory, kernel: str | None
+) -> LayerShapes:
     return LayerShapes(
         index=node.index,
         name=node.name,
@@ -160,6 +176,7 @@ def _layer(node: Node, symbols: Symbols, receptive_field: tuple[int, int], kept:
         receptive_field=receptive_field,
         activation_bytes=kept.activation,
         cache_bytes=kept.cache,
+        kernel=kernel,
     )
 
 

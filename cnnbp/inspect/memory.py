@@ -19,6 +19,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.engine import Engine, MicroBatch, micro_batch_size, one_blas_thread
+from cnnbp.fast import Planner, plan_for
 from cnnbp.losses import Loss
 from cnnbp.network import Network
 from cnnbp.optimizers import Optimizer
@@ -52,7 +53,7 @@ class StepMemory:
     peak_bytes: int
 
 
-def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
+def kept_memory(network: Network, batch_size: int, planner: Planner = plan_for) -> list[KeptMemory]:
     """Return what each node keeps until backward, from a forward pass of one micro-batch; not of a huge one.
 
     Of nodes that are done together one keeps everything, `Operation.owner`.
@@ -61,7 +62,7 @@ def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
     if m * sum(node.macs for node in network.nodes) > _MOST_MACS:
         return [KeptMemory(None, None)] * len(network.nodes)
     params, x = network.layout.zeros(DTYPE), np.zeros((*network.input_shape, m), DTYPE)
-    tape = Tape(network, params, network.initial_state(), x, Arena())
+    tape = Tape(network, params, network.initial_state(), x, Arena(), planner=planner)
     held = _Held()
     for array in (x, params.vector):
         held.added(array)
@@ -74,10 +75,12 @@ def kept_memory(network: Network, batch_size: int) -> list[KeptMemory]:
     return [KeptMemory(ceil(value / m), ceil(cache / m)) for value, cache in kept.tolist()]
 
 
-def step_memory(network: Network, loss: Loss, optimizer: Optimizer, batch_size: int, threads: int) -> StepMemory:
+def step_memory(
+    network: Network, loss: Loss, optimizer: Optimizer, batch_size: int, threads: int, planner: Planner = plan_for
+) -> StepMemory:
     """Return the memory at the peak of a training step over `batch_size` images."""
     m = micro_batch_size(network, batch_size)
-    step = _Step(network, loss, optimizer, m, threads)
+    step = _Step(network, loss, optimizer, m, threads, planner)
     measured = min(batch_size, m * max(_MEASURED_MICRO_BATCHES, 4 * threads))
     peak = step.peak(measured)
     if measured < batch_size:
@@ -102,6 +105,7 @@ class _Step:
     optimizer: Optimizer
     micro_batch: int
     threads: int
+    planner: Planner
 
     def peak(self, images: int) -> int:
         """Return the peak of a few steps; by the last one all memory that is used again has found its size."""
@@ -117,7 +121,7 @@ class _Step:
         slots, decays = self.optimizer.slots(params.layout.size, params.vector.dtype), self.network.decays(DTYPE)
         loss = self.loss.balanced([1] * max(2, *self.network.output_shape))
         batch = list(self._batch(images))
-        with Engine(self.network, loss, threads=self.threads, processes=False) as engine:
+        with Engine(self.network, loss, threads=self.threads, processes=False, planner=self.planner) as engine:
             for count in range(1, _MEASURED_STEPS + 1):
                 result = engine.step(params, state, batch, count)
                 self.optimizer.step(params.vector, result.gradient.vector, decays, slots, lr=0.0, count=count)

@@ -10,6 +10,7 @@ from rich.text import Text
 from cnnbp.arrays import format_shape
 from cnnbp.gradcheck import GradcheckReport, LayerResult, TensorResult, WorstEntry
 from cnnbp.gradcheck.results import COMES_THROUGH
+from cnnbp.report.as_trained import as_trained_document
 from cnnbp.report.console import printable
 from cnnbp.report.document import plain
 from cnnbp.report.formatting import format_count, format_number
@@ -105,7 +106,7 @@ def _draw_reasons(report: GradcheckReport, console: Console) -> None:
         if layer.verdict == "fail":
             said = dict.fromkeys([layer.hint or "wrong, and it looks like no mistake that is known", *layer.problems])
             reasons += [f"{layer.name}: {reason}" for reason in said]
-    if report.verdict == "fail" and not report.blame and report.hint:
+    if report.verdict == "fail" and not reasons and report.hint:
         reasons.append(report.hint)
     reasons += report.problems[:_MOST_PROBLEMS]
     if len(report.problems) > _MOST_PROBLEMS:
@@ -177,6 +178,7 @@ def gradcheck_document(report: GradcheckReport) -> dict[str, Any]:
         "tensors": [_tensor_document(tensor) for tensor in report.tensors],
         "jittered": [_tensor_document(tensor) for tensor in report.jittered],
         "float32": float32_document(report),
+        "as_trained": as_trained_document(report.as_trained),
         "layers": [
             {
                 "name": layer.name,

@@ -1,4 +1,4 @@
-"""What `cnnbp gradcheck` says beside its tables: the network with its biases moved, and the float32 pass."""
+"""What `cnnbp gradcheck` says beside its tables: with biases moved, in float32, and as training would do it."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from rich.text import Text
 
 from cnnbp.gradcheck import GradcheckReport
 from cnnbp.gradcheck.results import gravest
+from cnnbp.report.as_trained import describe_as_trained
 from cnnbp.report.console import printable
 from cnnbp.report.document import plain
 
@@ -25,6 +26,9 @@ def draw_further(report: GradcheckReport, console: Console) -> None:
         worst, flipped = report.float32.worst, f"{report.float32.flipped:,} of {report.float32.branches:,}"
         apart = f"{worst.units:.1f} roundings of float64 ({printable(worst.name)})"
         _line(report.float32.verdict, f"float32: within {apart}, {flipped} branches flipped", console)
+
+    if report.as_trained:
+        _line(report.as_trained.verdict, f"as trained: {describe_as_trained(report.as_trained)}", console)
 
 
 def _line(verdict: str, said: str, console: Console) -> None:

@@ -24,7 +24,7 @@ _LEVEL = "│ "  # before the name of a layer, once for each residual block that
 def draw_shapes(shapes: NetworkShapes, console: Console) -> None:
     """Print a row for each value from X to L, with what its layer costs."""
     rows: list[Row] = [
-        ("", _bold("X"), "input", "", _with_batch(shapes.input_shape, shapes), *[""] * 6),
+        ("", _bold("X"), "input", "", _with_batch(shapes.input_shape, shapes), *[""] * 7),
         *(_layer_row(layer, shapes) for layer in shapes.layers),
         *_loss_rows(shapes),
     ]
@@ -41,6 +41,7 @@ def draw_shapes(shapes: NetworkShapes, console: Console) -> None:
         _column("receptive\nfield", rows, 8, "right", weight=30),
         _column(f"activation\n{per}", rows, 9, "right", weight=60),
         _column(f"cache\n{per}", rows, 10, "right", weight=40),
+        _column("trained\non", rows, 11, weight=25),
     ]
     print_table(console, columns)
 
@@ -129,14 +130,15 @@ def _layer_row(layer: LayerShapes, shapes: NetworkShapes) -> Row:
         format_shape(layer.receptive_field),
         _bytes(shapes.batch, layer.activation_bytes),
         _bytes(shapes.batch, layer.cache_bytes),
+        printable(layer.kernel or ""),
     )
 
 
 def _loss_rows(shapes: NetworkShapes) -> Iterator[Row]:
     loss = shapes.loss
     if loss.symbol:
-        yield "", _bold(loss.symbol), "loss", loss.type, _with_batch(loss.output_shape, shapes), *[""] * 6
-    yield "", _bold("L"), "" if loss.symbol else "loss", "" if loss.symbol else loss.type, "scalar", *[""] * 6
+        yield "", _bold(loss.symbol), "loss", loss.type, _with_batch(loss.output_shape, shapes), *[""] * 7
+    yield "", _bold("L"), "" if loss.symbol else "loss", "" if loss.symbol else loss.type, "scalar", *[""] * 7
 
 
 def _backward_rows(shapes: NetworkShapes) -> Iterator[Row]:
@@ -200,6 +202,7 @@ def _layer_document(layer: LayerShapes, batch: int | None) -> dict[str, Any]:
         "window": layer.window,
         "parameters": parameters,
         "parameter_count": layer.parameter_count,
+        "kernel": layer.kernel,
         "macs": layer.macs,
         "backward_macs": layer.backward_macs,
         "receptive_field": layer.receptive_field,

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from math import isnan, log
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -13,6 +14,7 @@ from cnnbp.config import Config
 from cnnbp.data.folder import ImageFolder
 from cnnbp.inspect.symbols import derive_symbols, slope
 from cnnbp.network import Network
+from cnnbp.report.as_trained import describe_as_trained
 from cnnbp.report.confusion import draw_confusion
 from cnnbp.report.console import one_line, printable
 from cnnbp.report.curves import draw_curves
@@ -25,6 +27,9 @@ from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.state import TensorStep, TrainingState
 from cnnbp.training.summary import Status, Summary
+
+if TYPE_CHECKING:
+    from cnnbp.gradcheck.as_trained import AsTrained
 
 _FAR_OFF = 1.5  # times the loss of equal probabilities
 _MANY_CLASSES = 12
@@ -100,6 +105,12 @@ def draw_initial_loss(loss: float, chance: float, classes: int, console: Console
     console.print()
     line = f"{format_number(loss)}, and {reference} when all classes are equally probable{word}"
     console.print(Text.assemble(("initial loss ", "bold"), (line, "yellow" if far_off else "")))
+
+
+def draw_own_check(found: "AsTrained | None", console: Console) -> None:
+    """Say how near the first step is to the network as it is written; nothing where that was not looked at."""
+    if found:
+        console.print(Text.assemble(("first step   ", "bold"), describe_as_trained(found)))
 
 
 def draw_other_images(difference: str, console: Console) -> None:

@@ -50,7 +50,9 @@ def summary_of(
     if not is_over(job.config.train, state.history):
         status = "interrupted"
     run = str(recorder.directory.path)
-    return summarize(job, state, status, run=run, seconds=seconds, evaluated=measurement, concerns=concerns)
+    return summarize(
+        job, state, status, run=run, seconds=seconds, evaluated=measurement, concerns=concerns, check=recorder.check
+    )
 
 
 def write_end(recorder: Recorder, summary: Summary, measurement: Measurement | None) -> None:

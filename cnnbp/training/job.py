@@ -38,7 +38,9 @@ class Job:
         """
         _refuse_single_values(config, len(datasets.train))
         loss = config.loss.balanced(datasets.class_counts)
-        engine = Engine(config.network, loss, threads=threads, seed=config.seed, ranks=ranks)
+        engine = Engine(
+            config.network, loss, threads=threads, seed=config.seed, ranks=ranks, planner=config.train.planner
+        )
         return cls(config, datasets, normalization(config, datasets.train, ranks), engine)
 
     @property

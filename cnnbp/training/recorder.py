@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_info
 
@@ -17,6 +18,9 @@ from cnnbp.training.job import Job
 from cnnbp.training.loop import EpochEvent, Event
 from cnnbp.training.run_directory import RunDirectory
 from cnnbp.training.state import TrainingState, best_epoch
+
+if TYPE_CHECKING:
+    from cnnbp.gradcheck.as_trained import AsTrained
 
 _BETWEEN_EPOCHS = 1.0  # seconds: short epochs share a checkpoint
 _PACKAGES = ("numpy", "pillow", "pydantic")
@@ -44,6 +48,8 @@ def resume(job: Job, directory: RunDirectory, state: TrainingState) -> "Recorder
 class Follower:
     """What a rank other than the first has in a recorder's place: it writes nothing."""
 
+    check: "AsTrained | None" = None  # what came of training's look at itself
+
     def __init__(self, job: Job, state: TrainingState) -> None:
         self.job, self.state = job, state
 
@@ -61,6 +67,8 @@ class Recorder:
     The files are in step whenever the process dies: metrics are written before the checkpoint that counts them, and
     `best` before the `last` that knows of it. What is newer than `last` is repeated, to the same bytes.
     """
+
+    check: "AsTrained | None" = None  # what came of training's look at itself
 
     def __init__(self, job: Job, state: TrainingState, directory: RunDirectory) -> None:
         self.job, self.state, self.directory = job, state, directory

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cnnbp.training.concerns import Concern
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.state import EpochMetrics, TrainingState, best_epoch
+
+if TYPE_CHECKING:
+    from cnnbp.gradcheck.as_trained import AsTrained  # loaded where training looks at itself
 
 Status = Literal["finished", "stopped early", "interrupted"]
 
@@ -23,8 +26,19 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class OwnCheck:
+    """What came of training's look at itself: how many roundings its worst tensor is away, of how many allowed."""
+
+    verdict: str
+    worst: str
+    roundings: float
+    allowed: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Summary:
-    """A run in numbers. `seconds` and `concerns` are those of this process's part of the training."""
+    """A run in numbers. `seconds`, `concerns` and `check` are those of this process's part of the training."""
 
     run: str
     status: Status
@@ -39,6 +53,7 @@ class Summary:
     evaluation: Evaluation | None
     concerns: tuple[Concern, ...]
     imported: tuple[str, ...]
+    check: OwnCheck | None = None
 
 
 def summarize(
@@ -50,6 +65,7 @@ def summarize(
     seconds: float,
     evaluated: Measurement | None,
     concerns: Iterable[Concern],
+    check: "AsTrained | None" = None,
 ) -> Summary:
     """Sum a run up; `evaluated` is what the best checkpoint makes of images that did not train it."""
     return Summary(
@@ -66,7 +82,13 @@ def summarize(
         evaluation=_evaluation(evaluated) if evaluated else None,
         concerns=tuple(concerns),
         imported=tuple(code.name for code in job.config.code),
+        check=_own_check(check) if check else None,
     )
+
+
+def _own_check(found: "AsTrained") -> OwnCheck:
+    worst = found.worst
+    return OwnCheck(found.verdict, str(worst), worst.units, worst.allowed, found.seconds)
 
 
 def _evaluation(measurement: Measurement) -> Evaluation:

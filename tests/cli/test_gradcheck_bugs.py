@@ -5,6 +5,7 @@ import json
 import pytest
 
 from cnnbp.config import load_config
+from cnnbp.gradcheck import Training
 from cnnbp.gradcheck.bugs import fitting_bugs
 from tests.cli.command import ROOT, cnnbp
 
@@ -25,7 +26,7 @@ def test_a_planted_bug_is_blamed_in_json():
 
 def test_the_list_names_every_bug_that_fits_with_its_story():
     config = load_config(ROOT / LECTURE)
-    bugs = fitting_bugs(config.network, config.loss)
+    bugs = fitting_bugs(config.network, config.loss, Training.of(config.network, config.train.batch_size))
     code, out, err = cnnbp("gradcheck", LECTURE, "--break", "list")
     assert (code, err) == (0, "")
     for bug in bugs:

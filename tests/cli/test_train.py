@@ -48,3 +48,29 @@ def test_gradients_are_shown_every_so_many_epochs(tmp_path):
     code, _, err = cnnbp("gradcheck", "runs/lecture", "train.epochs=3", cwd=tmp_path)
     assert code == 2
     assert "a run keeps its configuration: 'train.epochs=3' cannot change it" in err
+
+
+DIGITS = ROOT / "configs" / "digits.yaml"
+
+
+def test_it_compares_its_first_step_and_says_so_unless_it_is_told_not_to(tmp_path):
+    code, out, err = cnnbp("train", DIGITS, "train.epochs=30", "--no-plots", "--run", tmp_path / "run", cwd=tmp_path)
+    assert code == 0, err
+    [line] = [line for line in out.splitlines() if line.startswith("first step")]
+    check = json.loads((tmp_path / "run" / "summary.json").read_text())["check"]
+    assert check["verdict"] == "pass"
+    assert f"within {check['roundings']:.1f} of {check['allowed']:.0f} roundings ({check['worst']})" in line
+    code, out, err = cnnbp("train", DIGITS, "train.epochs=1", "--no-check", "--no-plots", "--json", cwd=tmp_path)
+    assert (code, json.loads(out)["check"]) == (0, None)
+
+
+def test_a_run_on_the_layers_own_code_goes_on_only_with_it(tmp_path):
+    run = tmp_path / "run"
+    written = ("train.kernels=written", "train.epochs=1")
+    code, out, err = cnnbp("train", DIGITS, *written, "--no-plots", "--run", run)
+    assert code == 0, err
+    assert "winograd" not in out
+    code, _, err = cnnbp("train", "--resume", run, "train.epochs=2", "train.kernels=fast")
+    assert code == 2
+    assert "train.kernels: written → fast" in err
+    assert cnnbp("train", "--resume", run, "train.epochs=2", "--no-plots")[0] == 0

@@ -3,17 +3,18 @@
 import re
 
 from cnnbp.gradcheck.bugs import fitting_bugs
-from cnnbp.gradcheck.selftest import networks
+from cnnbp.gradcheck.selftest import bugs_in_training, networks, trained_networks
 from docs.gallery import PAGE
 
 TEXT = PAGE.read_text(encoding="utf-8")
 FITTING = {name: fitting_bugs(*subject) for name, subject in networks().items()}
+FITTING |= {name: bugs_in_training(*subject) for name, subject in trained_networks().items()}
 
 
 def sections():
     """Return the bugs that the page shows, by type of layer, with their stories."""
     shown = {}
-    for type_, table in re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", TEXT, re.MULTILINE | re.DOTALL):
+    for type_, table in re.findall(r"^### `([\w, ]+)`\n(.*?)(?=^##)", TEXT, re.MULTILINE | re.DOTALL):
         shown[type_] = re.findall(r"^\| `(.*?)` \| (.*?) \|", table, re.MULTILINE)
     return shown
 

@@ -1,13 +1,17 @@
 """Soak the gradient checker in correct networks: it must not raise one false alarm. Exit 1 if it does.
 
 python -m tests.gradcheck.soak [NETWORKS]
+
+As many networks, of the size of those that are trained, have the step compared that training would take, and so have
+the configurations that come along, with ten seeds each.
 """
 
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -16,14 +20,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from cnnbp.gradcheck import check_network
+from cnnbp.config import load_config
+from cnnbp.gradcheck import AsTrained, Training, check_network
+from cnnbp.gradcheck.as_trained import check_as_trained
+from cnnbp.gradcheck.point import Point
+from cnnbp.inspect.images import random_images
 from cnnbp.report.gradcheck import gradcheck_document
-from tests.random_networks import RandomNetwork, random_network
+from tests.random_networks import RandomNetwork, random_network, training_network
 
 NETWORKS = 320
 ENTRIES = 400  # of each tensor, which is all of nearly every one
 MOST_INCONCLUSIVE = 1e-3
-DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
+CONFIGS = Path(__file__).parents[2] / "configs"
+DIGITS = CONFIGS / "digits.yaml"
+SEEDS = 10
 
 
 def noise(drawn: RandomNetwork, rng: np.random.Generator) -> RandomNetwork:
@@ -110,6 +120,51 @@ def soak(seeds: Iterable[int]) -> dict[str, Tally]:
     return tallies
 
 
+@dataclass
+class TrainedTally:
+    """What came of the steps that training would take, over one kind of network; `worst` by kernel, of the allowed."""
+
+    networks: int = 0
+    alarms: int = 0
+    worst: dict[str, float] = field(default_factory=dict)
+
+    def add(self, found: AsTrained, name: object) -> None:
+        """Count a comparison, and name the network if it is an alarm."""
+        self.networks += 1
+        self.alarms += found.verdict == "fail"
+        for deviation in (*found.operations, *found.step):
+            kernel = deviation.kernel or "as written"
+            self.worst[kernel] = max(self.worst.get(kernel, 0.0), deviation.gravity)
+        if found.verdict == "fail":
+            Console(stderr=True).print(f"{found.hint}: {name}", markup=False)
+
+
+def soak_as_trained(seeds: Iterable[int]) -> dict[str, TrainedTally]:
+    """Compare the step that training would take for a random network of each seed, the conditions in turn."""
+    tallies = {condition.__name__: TrainedTally() for condition in CONDITIONS}
+    for seed in seeds:
+        condition, rng = CONDITIONS[seed % len(CONDITIONS)], np.random.default_rng([seed, 1])
+        drawn = condition(training_network(seed), rng)
+        images = len(drawn.labels)
+        training = Training(batch=images, micro_batch=min(images, int(rng.choice([4, 8, 16, 32]))))
+        point = Point(drawn.network, drawn.loss, drawn.params, drawn.state, drawn.x, drawn.labels)
+        tallies[condition.__name__].add(check_as_trained(point, training, seed=seed), drawn)
+    return tallies
+
+
+def soak_configurations_as_trained(seeds: Iterable[int]) -> TrainedTally:
+    """Do the same for the configurations that come along, on random images."""
+    tally = TrainedTally()
+    for path, seed in product(sorted(CONFIGS.glob("*.yaml")), seeds):
+        config = load_config(path, [f"seed={seed}"])
+        images, network = random_images(config, 8), config.network
+        loss, params = config.loss.balanced(images.class_counts), network.initial_parameters(seed)
+        point = Point(network, loss, params, network.initial_state(), images.x, images.labels)
+        training = Training.of(network, config.train.batch_size)
+        tally.add(check_as_trained(point, training, seed=seed), f"{path}, seed {seed}")
+    return tally
+
+
 def soak_in_trained_digits() -> Tally:
     """Train on the digits until most images are classified surely, and check the run on 12 images of the folder."""
     tally = Tally()
@@ -139,15 +194,27 @@ def show(tallies: dict[str, Tally]) -> None:
     Console(width=120).print(table)
 
 
+def show_as_trained(tallies: dict[str, TrainedTally]) -> None:
+    """Print how many alarms there were, and how near each kernel came to one."""
+    table = Table("steps as trained", "networks", "false alarms", "share of what is allowed, by kernel")
+    for name, tally in tallies.items():
+        worst = ", ".join(f"{kernel} {share:.0%}" for kernel, share in sorted(tally.worst.items()))
+        table.add_row(name.replace("_", " "), f"{tally.networks:,}", f"{tally.alarms:,}", worst)
+    Console(width=140).print(table)
+
+
 def main() -> int:
     count, start = int(sys.argv[1]) if len(sys.argv) > 1 else NETWORKS, perf_counter()
     tallies = soak(range(count)) | {"trained digits, real images": soak_in_trained_digits()}
     show(tallies)
+    trained = soak_as_trained(range(count)) | {"configurations": soak_configurations_as_trained(range(SEEDS))}
+    show_as_trained(trained)
     entries, alarms = (sum(getattr(tally, name) for tally in tallies.values()) for name in ("entries", "alarms"))
     inconclusive = sum(tally.inconclusive for tally in tallies.values()) / entries
     seconds = perf_counter() - start
     said = f"{entries:,} entries in {seconds:.0f} s: {alarms} false alarms, {inconclusive:.4%} inconclusive"
     Console().print(said, highlight=False)
+    alarms += sum(tally.alarms for tally in trained.values())
     return int(alarms > 0 or inconclusive >= MOST_INCONCLUSIVE)
 
 

@@ -33,6 +33,12 @@ def winners_of(y: Array, ctx: Context) -> Winners:
     return Winners(ctx.empty((C, 2 * OH, OW, M), np.bool_), ctx.empty(y.shape, np.bool_))
 
 
+def places_of(winners: Winners) -> Array:
+    """Return where each window's maximum is inside it, row-major: (C, OH, OW, M)."""
+    left = np.where(winners.top, winners.left[:, 0::2], winners.left[:, 1::2])
+    return np.where(winners.top, 0, 2) + np.where(left, 0, 1)
+
+
 def maxima(z: Phases | Apart, y: Array, winners: Winners, larger: Array) -> None:
     """Write the maximum of each window of z (2, C, 2·OH, OW, M) to y (C, OH, OW, M), and where it is.
 
