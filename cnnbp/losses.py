@@ -5,16 +5,22 @@
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from cnnbp.arrays import Array
 from cnnbp.layers.activations import sigmoid
-from cnnbp.spelling import OneOf
+from cnnbp.spelling import OneOf, coerced
 
-Weights = tuple[PositiveFloat, ...]
+if TYPE_CHECKING:
+    from cnnbp.spelling import Coerced
+
+if TYPE_CHECKING:
+    ClassWeights = Coerced[tuple[float, ...] | Literal["balanced"] | None, Sequence[float] | Literal["balanced"] | None]
+else:
+    ClassWeights = tuple[PositiveFloat, ...] | Literal["balanced"] | None
 
 _NOTHING = 1e-6  # what an output of 0 counts when outputs are read as probabilities
 
@@ -26,8 +32,9 @@ class Loss(BaseModel):
 
     type: ClassVar[str]
 
-    class_weights: Weights | Literal["balanced"] | None = Field(
-        default=None, description="One weight per class in the order of their names, or balanced: N/(classes·count)."
+    class_weights: ClassWeights = Field(
+        default=coerced(None),
+        description="One weight per class in the order of their names, or balanced: N/(classes·count).",
     )
 
     def outputs(self, classes: int) -> int:

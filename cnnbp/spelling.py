@@ -5,11 +5,27 @@ relu        {maxpool2d: {kernel: 2}}        sgd        {adam: {lr: 1e-3}}
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    _Read = TypeVar("_Read", covariant=True)
+    _Given = TypeVar("_Given", contravariant=True)
+
+    class Coerced(Generic[_Read, _Given]):
+        """To type checkers, an option that is read as one type and may be given as another, as a descriptor is."""
+
+        def __get__(self, instance: object, owner: Any = None) -> _Read: ...
+
+        def __set__(self, instance: object, value: _Given) -> None: ...
+
+
+def coerced(default: object) -> Any:
+    """Return the default of an option that may be given in other types, for which type checkers have no word."""
+    return default
 
 
 @dataclass(frozen=True)

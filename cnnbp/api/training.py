@@ -88,7 +88,7 @@ def train(
     [1, 2]
     """
     cores = available_cores() if threads is None else given.number(threads, "threads")
-    given.checked_config(config)
+    config = _with_absolute_path(given.checked_config(config))
     if run is not None:
         refuse_used(Path(run))
     require_that_it_can_be_written(config)
@@ -102,6 +102,11 @@ def train(
         config = _with_data(config, path=None)
         datasets = array_datasets(config, *arrays, validation, layout, classes)
     return _epochs(Job.of(config, datasets, threads=cores), Path(run) if run is not None else None, plots, progress)
+
+
+def _with_absolute_path(config: Config) -> Config:
+    """Return the configuration with its folder as it is seen from here, where it was made in Python."""
+    return config if config.data is None or config.data.path is None else config.with_data(config.data.path)
 
 
 def _with_data(config: Config, **options: object) -> Config:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os.path import expanduser
@@ -36,7 +36,14 @@ from cnnbp.losses import LossSpec
 from cnnbp.network import Network
 from cnnbp.optimizers import Adam, OptimizerSpec
 from cnnbp.schedules import Constant, ScheduleSpec
-from cnnbp.spelling import OneOf
+from cnnbp.spelling import OneOf, coerced
+
+if TYPE_CHECKING:
+    from cnnbp.layers import Layer, Residual
+    from cnnbp.losses import Loss
+    from cnnbp.optimizers import Optimizer
+    from cnnbp.schedules import Schedule
+    from cnnbp.spelling import Coerced
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _FILE_URI = "file://"
@@ -95,13 +102,34 @@ def _grey_or_colour(colour: tuple[int, int, int]) -> int | tuple[int, int, int]:
 
 
 Level = Annotated[int, Field(ge=0, le=255)]
-Colour = Annotated[
-    tuple[Level, Level, Level],
-    BeforeValidator(_colour, Level | tuple[Level, Level, Level]),
-    PlainSerializer(_grey_or_colour, when_used="json"),
-]
-Bytes = Annotated[NonNegativeInt, BeforeValidator(_bytes, NonNegativeInt | str)]
-Folder = Annotated[Path, BeforeValidator(_folder, str), PlainSerializer(spelled_folder, when_used="json")]
+if TYPE_CHECKING:
+    _Spelled = str | Mapping[str, Any]
+    Colour = Coerced[tuple[int, int, int], int | Sequence[int]]
+    Bytes = Coerced[int, int | str]
+    OptionalFolder = Coerced[Path | None, Path | str | None]
+    Numbers = Coerced[float | tuple[float, ...], float | Sequence[float]]
+    PositiveNumbers = Numbers
+    AugmentationList = Coerced[tuple[Augmentation, ...], Sequence[Augmentation | _Spelled]]
+    LayerList = Coerced[tuple[Layer | Residual, ...], Sequence[Layer | Residual | _Spelled]]
+    LossOption = Coerced[Loss, Loss | _Spelled]
+    OptimizerOption = Coerced[Optimizer, Optimizer | _Spelled]
+    ScheduleOption = Coerced[Schedule, Schedule | _Spelled]
+else:
+    Colour = Annotated[
+        tuple[Level, Level, Level],
+        BeforeValidator(_colour, Level | tuple[Level, Level, Level]),
+        PlainSerializer(_grey_or_colour, when_used="json"),
+    ]
+    Bytes = Annotated[NonNegativeInt, BeforeValidator(_bytes, NonNegativeInt | str)]
+    OptionalFolder = (
+        Annotated[Path, BeforeValidator(_folder, str), PlainSerializer(spelled_folder, when_used="json")] | None
+    )
+    Numbers = float | tuple[float, ...]
+    PositiveNumbers = PositiveFloat | tuple[PositiveFloat, ...]
+    AugmentationList = tuple[Annotated[Augmentation, OneOf("augmentation", lambda: AUGMENTATIONS)], ...]
+    LayerList = tuple[LayerSpec, ...]
+    LossOption, OptimizerOption, ScheduleOption = LossSpec, OptimizerSpec, ScheduleSpec
+
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -134,14 +162,14 @@ class InputConfig(Section):
 class NormalizeConfig(Section):
     """Pixels x in 0…1 become (x − mean)/std."""
 
-    mean: float | tuple[float, ...] = Field(default=0.0, description="One number, or one per channel.")
-    std: PositiveFloat | tuple[PositiveFloat, ...] = Field(default=1.0, description="One number, or one per channel.")
+    mean: Numbers = Field(default=coerced(0.0), description="One number, or one per channel.")
+    std: PositiveNumbers = Field(default=coerced(1.0), description="One number, or one per channel.")
 
 
 class DataConfig(Section):
     """The image folder, and what is done to its images."""
 
-    path: Folder | None = Field(default=None, description="The image folder, relative to this file.")
+    path: OptionalFolder = Field(default=coerced(None), description="The image folder, relative to this file.")
     fit: Literal["stretch", "crop", "pad"] = Field(
         default="stretch", description="How an image of other proportions becomes height × width."
     )
@@ -151,14 +179,17 @@ class DataConfig(Section):
     normalize: NormalizeConfig | Literal["auto"] = Field(
         default=NormalizeConfig(), description="mean and std for pixels in 0…1, or auto: those of the training split."
     )
-    augment: tuple[Annotated[Augmentation, OneOf("augmentation", lambda: AUGMENTATIONS)], ...] = Field(
-        default=(), description="Random changes to the training images, one after the other."
+    augment: AugmentationList = Field(
+        default=coerced(()), description="Random changes to the training images, one after the other."
     )
     background: Colour = Field(
-        default=(255, 255, 255), description="Seen through transparent pixels and beside images that fit: pad shrank."
+        default=coerced((255, 255, 255)),
+        description="Seen through transparent pixels and beside images that fit: pad shrank.",
     )
     max_pixels: PositiveInt = Field(default=25_000_000, description="Images with more pixels are refused.")
-    cache: Bytes = Field(default=1 << 30, description="Memory for decoded images: bytes, or a text such as 512MiB.")
+    cache: Bytes = Field(
+        default=coerced(1 << 30), description="Memory for decoded images: bytes, or a text such as 512MiB."
+    )
     skip_bad: bool = Field(default=False, description="Go on without images that cannot be read.")
     allow_empty: bool = Field(default=False, description="Accept class folders without images.")
 
@@ -175,8 +206,10 @@ class TrainConfig(Section):
 
     epochs: PositiveInt = Field(default=10, description="How often every training image is seen.")
     batch_size: PositiveInt = Field(default=64, description="Images per step.")
-    optimizer: OptimizerSpec = Field(default=Adam(), description="How a step follows the gradient.")
-    schedule: ScheduleSpec = Field(default=Constant(), description="What the learning rate is multiplied with.")
+    optimizer: OptimizerOption = Field(default=coerced(Adam()), description="How a step follows the gradient.")
+    schedule: ScheduleOption = Field(
+        default=coerced(Constant()), description="What the learning rate is multiplied with."
+    )
     clip_norm: PositiveFloat | None = Field(default=None, description="A longer gradient is shortened to this norm.")
     early_stopping: EarlyStopping | None = Field(default=None, description="By default every epoch is run.")
     kernels: Literal["fast", "written"] = Field(
@@ -222,8 +255,8 @@ class Config(_Importing):
     data: DataConfig | None = Field(
         default=None, description="Where the images are; may be given to a command instead."
     )
-    layers: tuple[LayerSpec, ...] = Field(min_length=1, description="The network, from the image to the logits.")
-    loss: LossSpec = Field(description="What training makes small; the classifiers take logits.")
+    layers: LayerList = Field(min_length=1, description="The network, from the image to the logits.")
+    loss: LossOption = Field(description="What training makes small; the classifiers take logits.")
     train: TrainConfig = Field(default=TrainConfig(), description="How it is trained.")
 
     _origin: Origin = PrivateAttr(default=Origin())

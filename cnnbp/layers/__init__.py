@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from cnnbp.layers.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
-from cnnbp.layers.base import Context, CoupledLayer, Layer, ParameterSpec, PiecewiseLayer, Window
+from cnnbp.layers.base import Context, CoupledLayer, Gradients, Layer, ParameterSpec, Params, PiecewiseLayer, Window
 from cnnbp.layers.batchnorm import BatchNorm
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.dense import Dense
@@ -35,16 +35,32 @@ LAYERS: tuple[type[Layer], ...] = (
 SPELLINGS: Mapping[str, type[BaseModel]] = {**{layer.type: layer for layer in LAYERS}, Residual.type: Residual}
 
 __all__ = [
+    "ELU",
+    "GELU",
     "LAYERS",
     "SPELLINGS",
     "Add",
+    "AvgPool2d",
+    "BatchNorm",
     "Context",
+    "Conv2d",
     "CoupledLayer",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool2d",
+    "Gradients",
     "Layer",
     "LayerSpec",
+    "LeakyReLU",
+    "MaxPool2d",
     "ParameterSpec",
+    "Params",
     "PiecewiseLayer",
+    "ReLU",
     "Residual",
+    "SiLU",
+    "Sigmoid",
+    "Tanh",
     "Window",
-    *(layer.__name__ for layer in LAYERS),
 ]

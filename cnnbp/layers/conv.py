@@ -10,6 +10,7 @@ from cnnbp.layers.base import Context, Gradients, Layer, ParameterSpec, Params, 
 from cnnbp.layers.initialisers import Initialiser
 from cnnbp.layers.operators import Operator
 from cnnbp.layers.windows import Pad, Size, col2im, im2col, output_size, window_over
+from cnnbp.spelling import coerced
 
 
 class Conv2d(Layer):
@@ -27,9 +28,11 @@ class Conv2d(Layer):
 
     filters: PositiveInt = Field(description="Number of filters, and so of output channels.")
     kernel: Size = Field(description="Height and width of the filters.")
-    stride: Size = Field(default=(1, 1), description="Step of the window.")
-    pad: Pad = Field(default=(0, 0), description="Zeros around the input: a number, [height, width], same or valid.")
-    dilation: Size = Field(default=(1, 1), description="Distance between neighbouring places of the kernel.")
+    stride: Size = Field(default=coerced((1, 1)), description="Step of the window.")
+    pad: Pad = Field(
+        default=coerced((0, 0)), description="Zeros around the input: a number, [height, width], same or valid."
+    )
+    dilation: Size = Field(default=coerced((1, 1)), description="Distance between neighbouring places of the kernel.")
     groups: PositiveInt = Field(default=1, description="Split channels and filters into groups that do not mix.")
     bias: bool = Field(default=True, description="Add b to every output channel.")
     init: Initialiser | None = Field(default=None, description="How W is drawn; by default what suits the activation.")

@@ -1,6 +1,6 @@
 """Pooling: one number for each window of a channel."""
 
-from math import inf, prod
+from math import inf
 from typing import Self
 
 import numpy as np
@@ -10,7 +10,8 @@ from cnnbp.arrays import Array, Shape
 from cnnbp.layers.base import Context, Gradients, Layer, Params, PiecewiseLayer, Window
 from cnnbp.layers.conv import require_feature_map
 from cnnbp.layers.operators import Operator
-from cnnbp.layers.windows import Pad, Size, col2im, im2col, output_size, window_over
+from cnnbp.layers.windows import OptionalSize, Pad, Size, col2im, im2col, output_size, window_over
+from cnnbp.spelling import coerced
 
 
 class _Pool(Layer):
@@ -19,14 +20,24 @@ class _Pool(Layer):
     symbol = "F"
 
     kernel: Size = Field(description="Height and width of the window.")
-    stride: Size | None = Field(default=None, description="Step of the window; by default the kernel: windows tile.")
-    pad: Pad = Field(default=(0, 0), description="Places around the input: a number, [height, width], same or valid.")
+    stride: OptionalSize = Field(
+        default=coerced(None), description="Step of the window; by default the kernel: windows tile."
+    )
+    pad: Pad = Field(
+        default=coerced((0, 0)), description="Places around the input: a number, [height, width], same or valid."
+    )
 
     @model_validator(mode="after")
     def _every_window_sees_a_pixel(self) -> Self:
         if isinstance(self.pad, tuple) and not (self.pad[0] < self.kernel[0] and self.pad[1] < self.kernel[1]):
             raise ValueError(f"pad {list(self.pad)} must be smaller than kernel {list(self.kernel)}")
         return self
+
+    @property
+    def _places(self) -> int:
+        """How many numbers a window sees, kH·kW."""
+        kh, kw = self.kernel
+        return kh * kw
 
     def window(self, input_shape: Shape) -> Window:
         return window_over((input_shape[1], input_shape[2]), self.kernel, self.stride or self.kernel, self.pad)
@@ -55,7 +66,7 @@ class MaxPool2d(_Pool, PiecewiseLayer):
 
     def backward(self, params: Params, cache: tuple[Array, Shape], dy: Array, ctx: Context) -> tuple[Array, Gradients]:
         winner, (C, H, W, _) = cache
-        dwindows = np.zeros((C, prod(self.kernel), *dy.shape[1:]), dy.dtype)
+        dwindows = np.zeros((C, self._places, *dy.shape[1:]), dy.dtype)
         np.put_along_axis(dwindows, winner[:, None], dy[:, None], axis=1)
         return col2im(dwindows, self.window((C, H, W)), (C, H, W)), {}
 
@@ -91,7 +102,7 @@ class AvgPool2d(_Pool):
     def backward(self, params: Params, cache: Shape, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
         C, H, W, _ = cache
         share = dy / self._counts(cache).astype(dy.dtype)
-        dwindows = np.repeat(share[:, None], prod(self.kernel), axis=1)
+        dwindows = np.repeat(share[:, None], self._places, axis=1)
         return col2im(dwindows, self.window(cache), (C, H, W)), {}
 
     def _counts(self, input_shape: Shape) -> Array:

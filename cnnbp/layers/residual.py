@@ -1,7 +1,7 @@
 """Residual blocks: how they are written, and the sum that they end in."""
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +10,10 @@ from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Context, Gradients, Layer, LayerName, Params
 from cnnbp.layers.operators import Operator
 from cnnbp.layers.own import known_layers
-from cnnbp.spelling import OneOf
+from cnnbp.spelling import OneOf, coerced
+
+if TYPE_CHECKING:
+    from cnnbp.spelling import Coerced
 
 
 class Add(Layer):
@@ -55,8 +58,11 @@ class Residual(BaseModel):
 
     name: LayerName | None = Field(default=None, description="A unique name; by default the type and its ordinal.")
     layers: "LayerSpecs" = Field(min_length=1, description="The layers of the block.")
-    shortcut: "LayerSpecs" = Field(default=(), description="Layers beside them; by default x itself.")
+    shortcut: "LayerSpecs" = Field(default=coerced(()), description="Layers beside them; by default x itself.")
 
 
 LayerSpec = Annotated[Layer | Residual, OneOf("layer", _spellings, known_layers)]
-LayerSpecs = tuple[LayerSpec, ...]
+if TYPE_CHECKING:
+    LayerSpecs = Coerced[tuple[Layer | Residual, ...], Sequence[Layer | Residual | str | Mapping[str, Any]]]
+else:
+    LayerSpecs = tuple[LayerSpec, ...]

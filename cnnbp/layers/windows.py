@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, NonNegativeInt, PlainSerializer, PositiveInt
@@ -11,6 +11,9 @@ from pydantic_core import PydanticCustomError
 from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ShapeError
 from cnnbp.layers.base import Layer, Window
+
+if TYPE_CHECKING:
+    from cnnbp.spelling import Coerced
 
 
 def _both_ways(value: Any) -> Any:
@@ -27,19 +30,27 @@ def _as_written(pair: tuple[int, int]) -> int | tuple[int, int]:
 
 _BRIEFLY = PlainSerializer(_as_written, when_used="json")
 
-Size = Annotated[
-    tuple[PositiveInt, PositiveInt],
-    BeforeValidator(_both_ways, PositiveInt | tuple[PositiveInt, PositiveInt]),
-    _BRIEFLY,
-]
-Pad = (
-    Literal["same", "valid"]
-    | Annotated[
-        tuple[NonNegativeInt, NonNegativeInt],
-        BeforeValidator(_both_ways, NonNegativeInt | tuple[NonNegativeInt, NonNegativeInt]),
+Padding = Literal["same", "valid"] | tuple[int, int]
+
+if TYPE_CHECKING:
+    Size = Coerced[tuple[int, int], int | Sequence[int]]
+    OptionalSize = Coerced[tuple[int, int] | None, int | Sequence[int] | None]
+    Pad = Coerced[Padding, Literal["same", "valid"] | int | Sequence[int]]
+else:
+    Size = Annotated[
+        tuple[PositiveInt, PositiveInt],
+        BeforeValidator(_both_ways, PositiveInt | tuple[PositiveInt, PositiveInt]),
         _BRIEFLY,
     ]
-)
+    OptionalSize = Size | None
+    Pad = (
+        Literal["same", "valid"]
+        | Annotated[
+            tuple[NonNegativeInt, NonNegativeInt],
+            BeforeValidator(_both_ways, NonNegativeInt | tuple[NonNegativeInt, NonNegativeInt]),
+            _BRIEFLY,
+        ]
+    )
 
 
 @cache
@@ -47,7 +58,7 @@ def window_over(
     size: tuple[int, int],
     kernel: tuple[int, int],
     stride: tuple[int, int],
-    pad: Pad,
+    pad: Padding,
     dilation: tuple[int, int] = (1, 1),
 ) -> Window:
     """Return the window of a layer over an input of the given size; worked out once, as every step asks for it."""
@@ -55,7 +66,7 @@ def window_over(
 
 
 def resolve_padding(
-    pad: Pad, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
+    pad: Padding, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Turn `pad` into ((top, bottom), (left, right)).
 
