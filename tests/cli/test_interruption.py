@@ -21,6 +21,14 @@ train: {batch_size: 64, epochs: 9}
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def hangup_heard():
+    """Let SIGHUP count, whatever started the tests: under nohup it would stay ignored, here and in what they start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def wait_for(happened, process):
     while not happened():
         assert process.poll() is None, process.communicate()
