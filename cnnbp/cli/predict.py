@@ -24,6 +24,7 @@ from cnnbp.report.trained import draw_trained
 from cnnbp.training.trained import Trained, load_trained
 
 _STDIN = Path("-")
+_LONGEST_LIST = 64 << 20  # bytes: a million names
 _UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)  # as PowerShell writes
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")  # what image files begin with
 
@@ -86,13 +87,19 @@ def _paths(arguments: Sequence[Path]) -> Iterator[Path]:
 def _listed() -> Iterator[str]:
     """Read names from stdin: one a line, or with a NUL after each, as `find -print0` and `git ls-files -z` write.
 
-    Lines may end as on Windows, and begin with a byte order mark. Raises DataError for a list without names.
+    Lines may end as on Windows, and begin with a byte order mark. Raises DataError for a list without names, one that
+    does not end, and one that is no text.
     """
-    content = sys.stdin.buffer.read()
+    content = sys.stdin.buffer.read(_LONGEST_LIST + 1)
+    if len(content) > _LONGEST_LIST:
+        raise DataError(f"the list on stdin is longer than {_LONGEST_LIST >> 20} MiB: give folders instead")
     if content.startswith(_IMAGES) or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
         raise DataError("stdin is an image, not a list of names: save it as a file, and give its name")
     if content.startswith(_UTF_16):
-        content = content.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
+        try:
+            content = content.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise DataError(f"the list on stdin begins as UTF-16 and is none: {error.reason}") from error
     content = content.removeprefix(BOM_UTF8)
     lines = content.split(b"\0") if b"\0" in content else [line.removesuffix(b"\r") for line in content.split(b"\n")]
     names = [os.fsdecode(name) for name in lines if name]

@@ -65,6 +65,8 @@ def test_a_list_may_be_written_as_on_windows(run, tmp_path, text):
     ("text", "message"),
     [
         (b"", "the list on stdin has no names"),
+        (b"\xff\xfea\0b", "the list on stdin begins as UTF-16 and is none"),
+        (bytes(65 << 20), "the list on stdin is longer than 64 MiB"),
         (b"\r\n\n", "no names"),
         (b"\x89PNG\r\n\x1a\n\0", "stdin is an image, not a"),
     ],
