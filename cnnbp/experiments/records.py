@@ -9,6 +9,7 @@ from typing import Any
 
 from cnnbp.config import load_config, read_plain
 from cnnbp.errors import CheckpointError, CnnbpError
+from cnnbp.files import opened
 from cnnbp.training.resume import flat, options_of
 from cnnbp.training.run_directory import CHECKPOINTS, RunDirectory
 from cnnbp.training.state import EpochMetrics, best_epoch
@@ -100,7 +101,8 @@ def _outcome(path: Path) -> tuple[str, Evaluation | None]:
     if (path / "diverged.json").exists():
         return "diverged", None
     try:
-        summary = json.loads((path / "summary.json").read_bytes())
+        with opened(path / "summary.json") as file:
+            summary = json.load(file)
         evaluation = summary["evaluation"]
         return str(summary["status"]), Evaluation(**evaluation) if evaluation else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -111,7 +113,8 @@ def _epochs(file: Path) -> Iterator[EpochMetrics]:
     """Yield the epochs up to the first line that is none: the last one may be half written."""
     names = [field.name for field in fields(EpochMetrics)]
     try:
-        lines = file.read_bytes().splitlines()
+        with opened(file) as content:
+            lines = content.readlines()
     except OSError:
         return
     for line in lines:

@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cnnbp.files import written_whole
+from cnnbp.files import opened, written_whole
 
 _ASSETS = Path(__file__).parent / "assets"
 _GENERATOR = b'<meta name="generator" content="cnnbp">'
@@ -26,7 +26,7 @@ def render(document: dict[str, Any]) -> str:
 
 def is_page(path: Path) -> bool:
     """Whether a file is a page that was written here before."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return _GENERATOR in file.read(1024)
 
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from cnnbp.arrays import Array
 from cnnbp.errors import ConfigError, DataError
 from cnnbp.export.packages import needed
-from cnnbp.files import written_whole
+from cnnbp.files import opened, written_whole
 from cnnbp.porting.reference import FORMAT, Description, Reference
 
 DESCRIPTION = "description"
@@ -103,7 +103,7 @@ def _read(path: Path) -> tuple[dict[str, Array], bytes | None]:
 
 
 def _npz(path: Path) -> Iterator[tuple[str, Array]]:
-    with path.open("rb") as file:
+    with opened(path) as file:
         if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle
             raise ValueError("it is no zip file, as an .npz is")
         with np.load(file, allow_pickle=False) as content:
@@ -112,11 +112,12 @@ def _npz(path: Path) -> Iterator[tuple[str, Array]]:
 
 def _folder(path: Path) -> Iterator[tuple[str, Array]]:
     for file in sorted(path.rglob("*.npy")):
-        yield file.relative_to(path).with_suffix("").as_posix(), np.load(file, allow_pickle=False)
+        with opened(file) as content:
+            yield file.relative_to(path).with_suffix("").as_posix(), np.load(content, allow_pickle=False)
 
 
 def _safetensors(path: Path) -> tuple[dict[str, Array], bytes | None]:
-    with needed("safetensors").safe_open(path, "numpy") as file:
+    with opened(path), needed("safetensors").safe_open(path, "numpy") as file:
         metadata = file.metadata() or {}
         text = metadata.get("cnnbp")
         return {name: file.get_tensor(name) for name in file.keys()}, text and text.encode()  # noqa: SIM118

@@ -1,13 +1,14 @@
 """References as files, and other programs' tensors."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cnnbp.errors import CheckpointError, ConfigError
-from cnnbp.porting.files import save_reference
+from cnnbp.errors import CheckpointError, ConfigError, DataError
+from cnnbp.porting.files import load_tensors, save_reference
 from tests.porting.references import NORMED, PLAIN, read_back, reference
 
 
@@ -24,6 +25,16 @@ def test_an_npz_and_a_safetensors_file_hold_the_same(tmp_path):
     header = (tmp_path / "r.safetensors").read_bytes()
     metadata = json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]
     assert json.loads(metadata["cnnbp"]) == description
+
+
+def test_pipes_and_devices_are_not_waited_for(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe.npz", "pipe.safetensors", "folder/X.npy"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "zeros.npz").symlink_to("/dev/zero")
+    for name in ("pipe.npz", "pipe.safetensors", "folder", "zeros.npz"):
+        with pytest.raises(DataError, match="it is no regular file"):
+            load_tensors(tmp_path / name)
 
 
 def test_equal_batches_give_equal_bytes(tmp_path):
