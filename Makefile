@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SOURCES := cnnbp tests datasets docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage dist docs gallery pictures torch bench parity soak fuzz
+.PHONY: help install run test lint format coverage dist docs gallery notebook pictures torch bench parity soak fuzz
 .PHONY: browser-test gradcheck-soak gradcheck-against-torch data-bench data-memory scaling two-hosts
 
 help:  ## what can be made
@@ -86,6 +86,10 @@ docs: $(INSTALLED)  ## run what the documents show, and write down what has chan
 	$(BIN)/cnnbp schema >configs/cnnbp.schema.json
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.documents
+
+notebook: $(INSTALLED)  ## run docs/notebook.ipynb in a kernel, and write down what it shows
+	$(BIN)/python -m pip install -q --disable-pip-version-check nbclient ipykernel
+	$(BIN)/python -m docs.notebook
 
 pictures: $(INSTALLED)  ## docs/pictures: the terminal, drawn from real runs
 	$(BIN)/python -m docs.pictures

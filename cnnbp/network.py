@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnnbp.arrays import Array, Shape
+from cnnbp.arrays import Array, Shape, format_shape
 from cnnbp.errors import ConfigError, ShapeError
 from cnnbp.layers import Add, CoupledLayer, Layer, LayerSpec, ParameterSpec, Residual
 from cnnbp.layers.initialisers import Initialiser, draw
@@ -77,6 +77,10 @@ class Network:
                 if node.parameter_specs
             }
         )
+
+    def __repr__(self) -> str:
+        shapes = f"{format_shape(self.input_shape)} → {format_shape(self.output_shape)}"
+        return f"<Network {shapes}, {len(self.nodes)} layers, {self.layout.size:,} parameters>"
 
     @cached_property
     def readers(self) -> dict[int, tuple[Node, ...]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from cnnbp.arrays import Array, Shape, format_shape
+from cnnbp.display import Shown
 from cnnbp.errors import ShapeError
 from cnnbp.names import unknown
 
@@ -50,7 +51,7 @@ class Layout:
         return Parameters(self, np.zeros(self.size, dtype))
 
 
-class Parameters(Mapping[str, "LayerTensors"]):
+class Parameters(Shown, Mapping[str, "LayerTensors"]):
     """The parameters of a network, or their gradient: a mapping from each layer that has some to its tensors.
 
     `parameters["conv1"]["W"]` is an array; `vector` (N,) is the memory that all of them lie in, one after the other.

@@ -29,6 +29,13 @@ class Backpropagation:
         values = ", ".join(f"{name} {format_shape(value.shape)}" for name, value in self.values.items())
         return f"<Backpropagation loss {self.loss:.4g}; {values}>"
 
+    def _repr_html_(self) -> str:
+        from cnnbp.report.notebook import tensors_html  # only a notebook needs it
+
+        title = f"loss {self.loss:.6g}, the mean of {len(self.losses)} images"
+        tables = {"Values": self.values, "∂L/∂value": self.value_gradients, "∂L/∂θ": dict(self.gradient.named())}
+        return tensors_html(title, tables)
+
 
 def backpropagated(model: Model, x: Array, labels: Array) -> Backpropagation:
     """Run images x (C, H, W, M), as the network reads them, forward and backward, with dropout off."""

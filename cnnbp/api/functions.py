@@ -16,7 +16,7 @@ from cnnbp.config import Config
 from cnnbp.data.inventory import Inventory, take_inventory
 from cnnbp.engine import available_cores
 from cnnbp.errors import ConfigError, DataError
-from cnnbp.gradcheck import GradcheckReport, check_network
+from cnnbp.gradcheck import GradcheckReport, Training, check_network
 from cnnbp.inspect.costs import NetworkShapes, network_shapes, with_batch
 from cnnbp.inspect.examine import Inspection, inspect_batch, is_small
 from cnnbp.inspect.images import Images, batch_images, class_names, random_images
@@ -72,7 +72,7 @@ def check_gradients(
     images: int = 3,
     entries: int | None = None,
 ) -> GradcheckReport:
-    """Compare every layer's and the network's analytic gradients with numeric ones.
+    """Compare every layer's and the network's analytic gradients with numeric ones, and training's step with them.
 
     The batch is x, as `backpropagate` takes it, of the classes y; without, seeded random numbers for so many `images`.
     At most `entries` of each tensor are checked, None: what takes a second or two.
@@ -86,7 +86,15 @@ def check_gradients(
     batch = _batch(config, x, y, layout) or random_images(given.checked_config(config), count)
     model = _model(config, batch, parameters)
     return check_network(
-        model.network, model.loss, model.params, model.state, batch.x, batch.labels, entries=entries, seed=config.seed
+        model.network,
+        model.loss,
+        model.params,
+        model.state,
+        batch.x,
+        batch.labels,
+        entries=entries,
+        training=Training.of(config.network, config.train.batch_size),
+        seed=config.seed,
     )
 
 
@@ -99,7 +107,7 @@ def shapes(config: Config, batch: int | None = None) -> NetworkShapes:
     [(1, 4, 4), (1, 4, 4)]
     """
     given.checked_config(config)
-    result = network_shapes(config.network, config.loss, batch or config.train.batch_size)
+    result = network_shapes(config.network, config.loss, batch or config.train.batch_size, config.train.planner)
     if batch is None:
         return result
     given.number(batch, "batch")

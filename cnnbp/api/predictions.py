@@ -50,6 +50,11 @@ class Predictions(Sequence[Prediction]):
         shown = ", ".join(f"{one.image}: {one.label} {one.probability:.1%}" for one in self.predictions[:3])
         return f"<{len(self)} predictions; {shown}{', …' * (len(self) > 3)}>"
 
+    def _repr_html_(self) -> str:
+        from cnnbp.report.notebook import predictions_html  # only a notebook needs it
+
+        return predictions_html(self.predictions)
+
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
@@ -103,11 +108,12 @@ def _predicted(checkpoint: Checkpoint, part: Pixels, top: int) -> tuple[Array, l
 
 def _logits(checkpoint: Checkpoint, pixels: Array) -> Iterator[Array]:
     network, state = checkpoint.config.network, checkpoint.state
+    planner = checkpoint.config.train.planner
     size = micro_batch_size(network, checkpoint.config.train.batch_size)
     for start in range(0, len(pixels), size):
         x = checkpoint.normalization.apply(pixels[start : start + size], np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # no warnings: who asked looks at the numbers
-            yield infer(network, state.parameters, state.running_statistics, x)
+            yield infer(network, state.parameters, state.running_statistics, x, planner)
 
 
 def _guesses(classes: Sequence[str], column: Array, top: int) -> tuple[Guess, ...]:

@@ -86,6 +86,11 @@ class Run:
         score = f", loss {losses[-1].monitored_loss:.4g}" if losses else ""
         return f"<Run {self._trained.name!r}, epoch {self.epoch}{score}; classes {', '.join(self.classes[:10])}>"
 
+    def _repr_html_(self) -> str:
+        from cnnbp.report.notebook import run_html  # only a notebook needs it
+
+        return run_html(self._trained, self.history, self.parameters)
+
     def predict(
         self, images: Paths | ArrayLike, *, top: int = 1, layout: Layout = "chwm", skip_bad: bool = False
     ) -> Predictions:

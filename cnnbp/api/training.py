@@ -16,10 +16,6 @@ from cnnbp.config import Config, require_own_layers_to_work, require_that_it_can
 from cnnbp.engine import available_cores
 from cnnbp.errors import ConfigError
 from cnnbp.parameters import Parameters, Tensors
-from cnnbp.report.console import notes_console
-from cnnbp.report.epochs import EpochRows
-from cnnbp.report.pictures import save_pictures
-from cnnbp.report.progress import progress_bar
 from cnnbp.training import loop, recorder
 from cnnbp.training.checkpoint import Checkpoint, load_checkpoint
 from cnnbp.training.concerns import Concern
@@ -27,6 +23,7 @@ from cnnbp.training.ending import divergence_written, evaluated, summary_of, wri
 from cnnbp.training.job import Job
 from cnnbp.training.loading import load_datasets
 from cnnbp.training.loop import EpochEvent, Event
+from cnnbp.training.own_check import check_first_step
 from cnnbp.training.recorder import Recorder
 from cnnbp.training.run_directory import new_run_directory, refuse_used
 from cnnbp.training.state import EpochMetrics, TrainingState
@@ -69,6 +66,7 @@ def train(
     layout: Layout = "chwm",
     run: str | Path | None = None,
     plots: bool = True,
+    check: bool = True,
     progress: bool = False,
     skip_bad: bool = False,
     threads: int | None = None,
@@ -77,8 +75,9 @@ def train(
 
     x is uint8 (pixels, 0…255) or floats (pixels, 0…1), normalised as data.normalize says; `validation` is (x, y) of
     other images, or the share of each class that validates, by default data.validation. With `run` all is written that
-    `cnnbp train --run` writes, with `plots` its pictures; who stops early leaves a run to be resumed. `progress` shows
-    a bar. The numbers do not depend on `threads`, by default the cores that this process may use.
+    `cnnbp train --run` writes, with `plots` its pictures; a loop that ends early leaves a run to be resumed. `check`
+    compares the first step with the network as it is written, where that takes little of the run. `progress` shows a
+    bar. The numbers do not depend on `threads`, by default the cores that this process may use.
 
     Raises ConfigError, ShapeError and DataError at once for what cannot be trained on, later Diverged for a NaN.
 
@@ -101,7 +100,9 @@ def train(
     else:
         config = _with_data(config, path=None)
         datasets = array_datasets(config, *arrays, validation, layout, classes)
-    return _epochs(Job.of(config, datasets, threads=cores), Path(run) if run is not None else None, plots, progress)
+    return _epochs(
+        Job.of(config, datasets, threads=cores), Path(run) if run is not None else None, plots, check, progress
+    )
 
 
 def _with_absolute_path(config: Config) -> Config:
@@ -114,14 +115,17 @@ def _with_data(config: Config, **options: object) -> Config:
     return config.model_copy(update={"data": config.data.model_copy(update=options)}) if config.data else config
 
 
-def _epochs(job: Job, run: Path | None, plots: bool, progress: bool) -> Iterator[Epoch]:
+def _epochs(job: Job, run: Path | None, plots: bool, check: bool, progress: bool) -> Iterator[Epoch]:
     with job.engine:
+        state = TrainingState.initial(job.config)
+        found = check_first_step(job, state) if check else None
         if run is None:
-            state = TrainingState.initial(job.config)
             yield from _shown(job, state, loop.train(job, state), progress, [])
             return
         with new_run_directory(run, "") as directory:
-            yield from _recorded(recorder.start(job, directory), plots, progress)
+            keeper = recorder.start(job, directory)
+            keeper.check = found
+            yield from _recorded(keeper, plots, progress)
 
 
 def _recorded(keeper: Recorder, plots: bool, progress: bool) -> Iterator[Epoch]:
@@ -139,6 +143,8 @@ def _recorded(keeper: Recorder, plots: bool, progress: bool) -> Iterator[Epoch]:
     measurement = evaluated(job, best, lambda what, done, total: None)
     write_end(keeper, summary_of(keeper, perf_counter() - started, concerns, measurement), measurement)
     if plots:
+        from cnnbp.report.pictures import save_pictures  # which loads matplotlib
+
         for failure in save_pictures(state.history, best.parameters, job, measurement, keeper.directory.path):
             warn(failure, stacklevel=2)
 
@@ -147,8 +153,10 @@ def _shown(
     job: Job, state: TrainingState, events: Iterator[Event], progress: bool, concerns: list[Concern]
 ) -> Iterator[Epoch]:
     """Yield the epochs, with a bar where it is wanted; what looked wrong in them is added to `concerns`."""
-    console = notes_console(quiet=not progress)
-    with progress_bar(console) as bar:
+    from cnnbp.report.epochs import EpochRows  # as all that draws, only where something is to be drawn
+    from cnnbp.report.notebook import epochs_bar
+
+    with epochs_bar(progress) as (console, bar):
         rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, console, bar)
         for event in events:
             rows.show(event)

@@ -26,10 +26,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from cnnbp.arrays import format_shape
 from cnnbp.config.own_layers import OwnCode
 from cnnbp.config.scalars import LARGEST_INTEGER
 from cnnbp.config.tree import Node
 from cnnbp.data.augment import AUGMENTATIONS, Augmentation
+from cnnbp.display import Shown
 from cnnbp.fast import Planner, as_written, plan_for
 from cnnbp.layers import LayerSpec
 from cnnbp.losses import LossSpec
@@ -247,7 +249,7 @@ else:
     )
 
 
-class Config(_Importing):
+class Config(Shown, _Importing):
     """A network, its data and its training."""
 
     seed: NonNegativeInt = Field(default=0, description="All random numbers follow from it.")
@@ -271,6 +273,10 @@ class Config(_Importing):
         """Return the configuration with each imported file spelled in another way."""
         spelled = tuple(names[code.name] for code in self.code)
         return self.model_copy(update={"import": spelled}) if spelled else self
+
+    def __repr__(self) -> str:
+        shape = format_shape(self.input.shape)
+        return f"<Config {shape}, {len(self.layers)} layers, {self.loss.type}, {self.train.epochs} epochs>"
 
     @cached_property
     def network(self) -> Network:

@@ -17,6 +17,7 @@ from cnnbp.data.folder import ImageFolder, Split, describe_empty, scan_folder
 from cnnbp.data.opening import MAX_PIXELS, UnreadableImage, muted_pillow, opened_image
 from cnnbp.data.parallel import in_chunks
 from cnnbp.data.store import BadImage
+from cnnbp.display import Shown
 
 Progress = Callable[[str, int, int], None]  # split, images done, images in all
 
@@ -44,8 +45,8 @@ class SizeCount:
     images: int
 
 
-@dataclass(frozen=True)
-class Inventory:
+@dataclass(frozen=True, repr=False)
+class Inventory(Shown):
     """An image folder in counts: the images that can be read, by split and class, and what else there is.
 
     `sizes`, `modes` and `formats` begin with the most frequent. Of images with the same pixels, `duplicates` are pairs
@@ -69,6 +70,10 @@ class Inventory:
     twins: Pairs
     copies: Pairs
     problems: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        images = ", ".join(f"{sum(counts.values())} {split}" for split, counts in self.splits.items())
+        return f"<Inventory of {str(self.root)!r}: {len(self.classes)} classes; images {images}>"
 
 
 def take_inventory(

@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 
 from cnnbp.arrays import Array
+from cnnbp.display import Shown
 from cnnbp.engine import Engine
 from cnnbp.evaluate.confidence import (
     Reliability,
@@ -61,8 +62,8 @@ class ImageScore:
     loss: float
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Shown):
     """A network on N images. `interval` is Wilson's 95 % interval of the accuracy; `confusion` is true × predicted.
 
     `top` are the accuracies among the k most probable classes; `calibration_error` and `reliability` compare what the
@@ -82,6 +83,9 @@ class Evaluation:
     reliability: tuple[Reliability, ...]
     confusion: Array
     worst: tuple[ImageScore, ...]
+
+    def __repr__(self) -> str:
+        return f"<Evaluation {self.right} of {self.images} right, {self.accuracy:.2%}; loss {self.loss:.4g}>"
 
 
 def measure_images(trained: Trained, subset: Subset, *, threads: int, progress: Callable[[int], None]) -> Measurement:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
+from cnnbp.display import Shown
 from cnnbp.gradcheck.as_trained import AsTrained
 from cnnbp.gradcheck.comparison import Finding, Verdict
 from cnnbp.gradcheck.diagnosis import Pattern, finding_hint, pattern_of
@@ -88,8 +89,8 @@ class LayerResult:
         return "fail" if self.problems else gravest(tensor.verdict for tensor in self.tensors)
 
 
-@dataclass(frozen=True)
-class GradcheckReport:
+@dataclass(frozen=True, repr=False)
+class GradcheckReport(Shown):
     """A whole check: end to end by tensor, and layer by layer."""
 
     tensors: tuple[TensorResult, ...]
@@ -100,6 +101,10 @@ class GradcheckReport:
     float32: Float32Result | None = None
     notes: tuple[str, ...] = ()  # what is worth knowing and no mistake
     as_trained: AsTrained | None = None  # None where the network as it is written is wrong
+
+    def __repr__(self) -> str:
+        blame = f"; wrong alone: {', '.join(self.blame)}" if self.blame else ""
+        return f"<GradcheckReport {self.verdict}, {self.checked:,} entries{blame}>"
 
     @property
     def verdict(self) -> Outcome:

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from cnnbp.arrays import Shape
+from cnnbp.display import Shown
 from cnnbp.engine import micro_batch_size
 from cnnbp.fast import Plan, Planner, plan_for
 from cnnbp.inspect.memory import DTYPE, KeptMemory, StepMemory, kept_memory
@@ -66,8 +67,8 @@ class LossShapes:
     output_shape: Shape
 
 
-@dataclass(frozen=True)
-class NetworkShapes:
+@dataclass(frozen=True, repr=False)
+class NetworkShapes(Shown):
     """A whole network; `batch` is M where it is known, `step` the memory of a training step where it was measured."""
 
     input_shape: Shape
@@ -75,6 +76,11 @@ class NetworkShapes:
     loss: LossShapes
     batch: int | None = None
     step: StepMemory | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<NetworkShapes {len(self.layers)} layers, {self.parameter_count:,} parameters, {self.macs:,} MACs/image>"
+        )
 
     @property
     def parameter_count(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from cnnbp.display import Shown
 from cnnbp.inspect.images import Images
 from cnnbp.inspect.kinks import DeadUnits, TiedWindows, dead_units, tied_windows
 from cnnbp.inspect.record import Model, Record, image_gradients, record_batch
@@ -26,8 +27,8 @@ from cnnbp.optimizers import Optimizer
 SMALL = 128  # numbers of one image's forward pass and of all parameters: the lecture's network has 94
 
 
-@dataclass(frozen=True, eq=False)
-class Inspection:
+@dataclass(frozen=True, eq=False, repr=False)
+class Inspection(Shown):
     """One batch under the microscope: the chain forward and backward, then parameters, images, kinks and an update.
 
     `forward` and `backward` hold the numbers, the latter with the parameters' gradients where they are found; the
@@ -46,6 +47,9 @@ class Inspection:
     dead_units: tuple[DeadUnits, ...]
     tied_windows: tuple[TiedWindows, ...]
     update: Update
+
+    def __repr__(self) -> str:
+        return f"<Inspection of {len(self.images)} images, loss {self.record.loss:.4g}>"
 
 
 def is_small(network: Network) -> bool:

@@ -43,4 +43,12 @@ def one_line(name: str) -> str:
 
 def _console(stream: TextIO, *, quiet: bool = False) -> Console:
     known = stream.isatty() or "COLUMNS" in os.environ
-    return Console(file=stream, width=None if known else WIDE, quiet=quiet, markup=False, emoji=False, highlight=False)
+    return Console(
+        file=stream,
+        width=None if known else WIDE,
+        quiet=quiet,
+        force_jupyter=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )

@@ -1,13 +1,13 @@
 """The epochs as they pass: a bar for the one under way, then a row; a plain line where there is no terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
+from typing import Protocol
 
 from rich.console import Console
 
 from cnnbp.report.console import printable
 from cnnbp.report.formatting import format_count
-from cnnbp.report.progress import Bar
 from cnnbp.training.concerns import Concern
 from cnnbp.training.loop import EpochEvent, Event, StepEvent, ValidationEvent
 from cnnbp.training.state import EpochMetrics, best_epoch
@@ -26,10 +26,17 @@ _WIDTHS = {
 _GOES_FIRST = ("images/s", "‖Δθ‖/‖θ‖", "lr", "‖∂L/∂θ‖", "train loss")  # where a terminal is too narrow for all
 
 
+class Shows(Protocol):
+    """A bar, wherever it is."""
+
+    def show(self, what: str, done: int, total: int, note: Callable[[], str] = str) -> None:
+        """Say that `done` of `total` is done."""
+
+
 class EpochRows:
     """Shows a run's events on the console that `bar` is on."""
 
-    def __init__(self, epochs: int, images: int, history: Sequence[EpochMetrics], console: Console, bar: Bar) -> None:
+    def __init__(self, epochs: int, images: int, history: Sequence[EpochMetrics], console: Console, bar: Shows) -> None:
         """`images` are trained on in an epoch; `history` are the epochs that are over already."""
         self.epochs, self.images, self.console, self.bar = epochs, images, console, bar
         self.best = best_epoch(history)

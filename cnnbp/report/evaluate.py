@@ -21,11 +21,16 @@ from cnnbp.training.trained import Trained
 def draw_evaluation(evaluation: Evaluation, chosen: Chosen, listed: Iterable[str], console: Console) -> None:
     """Print the totals and three tables. `listed` are the names of the run's images, as far as they are known."""
     split, source = chosen.subset.name, str(chosen.folder.root)
-    low, high = evaluation.interval
     shown = "images" if split == ALL else f"{split} images"
     of = f" of {chosen.of}" if chosen.of and chosen.of != evaluation.images else ""
     console.print(Text.assemble(("images     ", "bold"), f"{evaluation.images}{of} {shown} of {one_line(source)}"))
     _draw_folder(chosen, listed, console)
+    draw_scores(evaluation, console)
+
+
+def draw_scores(evaluation: Evaluation, console: Console) -> None:
+    """Print how good a network is on some images, wherever they are from."""
+    low, high = evaluation.interval
     console.print(Text.assemble(("loss       ", "bold"), format_number(evaluation.loss)))
     console.print(
         Text.assemble(

@@ -15,7 +15,7 @@ from cnnbp.experiments.comparison import SettingResult, Spread
 from cnnbp.experiments.records import RunRecord, differing_options, short_names
 from cnnbp.report.console import one_line
 from cnnbp.report.curves import Curve, draw_overlaid
-from cnnbp.report.figures import new_figure, save_figure
+from cnnbp.report.figures import new_figure, save_figure, with_own_settings
 from cnnbp.report.tables import Column, print_table
 
 _LETTERS = ascii_letters  # what a curve is drawn with; more runs than these have none
@@ -78,6 +78,7 @@ def runs_document(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
     ]
 
 
+@with_own_settings
 def save_comparison(results: Sequence[SettingResult], groups: Sequence[Sequence[RunRecord]], path: Path) -> None:
     """Draw each setting's mean curves of loss and accuracy over one another as PNG."""
     figure = new_figure(11, 4.5)

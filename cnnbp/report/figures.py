@@ -2,14 +2,21 @@
 
 import logging
 import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from cnnbp.engine.machine import warnings_filtered
 from cnnbp.files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Given = ParamSpec("Given")
+Drawn = TypeVar("Drawn")
 
 _DOTS_PER_INCH = 120
 # What systems bring for Chinese, Japanese and Korean, which matplotlib's own font has not.
@@ -28,13 +35,38 @@ _FURTHER_FONTS = (
 )
 
 
+def with_own_settings(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
+    """Let a function draw alike whatever the user's settings of matplotlib are, and leave them as they were."""
+
+    @wraps(draw)
+    def drawing(*args: Given.args, **options: Given.kwargs) -> Drawn:
+        matplotlib = _matplotlib()
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            return draw(*args, **options)
+
+    return drawing
+
+
+def _matplotlib() -> Any:
+    """Import it. No Figure needs a backend, and with one that is not there the import fails."""
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+
+        if backend and "matplotlib.pyplot" not in sys.modules:
+            with suppress(ValueError):
+                matplotlib.rcParams["backend"] = backend  # as if it had been there: a notebook's own pictures need it
+    finally:
+        if backend:
+            os.environ["MPLBACKEND"] = backend
+    return matplotlib
+
+
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure, in inches, that arranges its parts itself; no setting of the user's makes it another."""
-    os.environ.pop("MPLBACKEND", None)  # no Figure needs one, and with one that is not there the import fails
-    import matplotlib
+    """Return an empty figure, in inches, that arranges its parts itself."""
     from matplotlib.figure import Figure
 
-    matplotlib.rcdefaults()
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -43,11 +75,15 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
     A letter that no font here has becomes a box, without a warning.
     """
+    with written_whole(path) as file:
+        write_figure(figure, file, "svg" if path.suffix == ".svg" else "png")
+
+
+def write_figure(figure: "Figure", file: IO[bytes], kind: str = "png") -> None:
+    """Write a figure into an open file."""
     _allow_further_fonts(figure)
-    kind = "svg" if path.suffix == ".svg" else "png"
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    boxes = warnings_filtered("ignore", UserWarning, message=r"Glyph .* missing from font")
-    with written_whole(path) as file, boxes:
+    with warnings_filtered("ignore", UserWarning, message=r"Glyph .* missing from font"):
         figure.savefig(file, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
 
 

@@ -11,7 +11,7 @@ from cnnbp.gradcheck import GradcheckReport, TensorResult
 from cnnbp.gradcheck.comparison import Verdict
 from cnnbp.gradcheck.curves import StepCurve, by_gravity, curved, step_curve
 from cnnbp.report.console import printable
-from cnnbp.report.figures import new_figure, save_figure
+from cnnbp.report.figures import new_figure, save_figure, with_own_settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,7 @@ _MOST_TENSORS, _MOST_TILES = 24, 64
 _FLOOR = 1e-17  # below, a difference is drawn as if it were this
 
 
+@with_own_settings
 def save_gradcheck(report: GradcheckReport, path: Path) -> None:
     """Draw the check of a network or a layer."""
     everything = by_gravity(report)

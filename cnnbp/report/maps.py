@@ -12,7 +12,7 @@ from cnnbp.inspect.examine import Inspection
 from cnnbp.layers.conv import Conv2d
 from cnnbp.network import INPUT
 from cnnbp.report.console import one_line
-from cnnbp.report.figures import new_figure, save_figure
+from cnnbp.report.figures import new_figure, save_figure, with_own_settings
 from cnnbp.report.pictures import save_filters, sheet_of
 
 _MOST_MAPS = 64
@@ -51,6 +51,7 @@ def _name(inspection: Inspection, image: int) -> str:
     return one_line(Path(inspection.batch.names[image]).name).replace("$", r"\$")
 
 
+@with_own_settings
 def _save_sheet(maps: Array, title: str, path: Path) -> None:
     """Draw maps (C, H, W) side by side on one scale: red is positive, blue negative."""
     largest = float(np.abs(maps).max()) or 1.0
@@ -94,6 +95,7 @@ def _attention(inspection: Inspection, image: int, folder: Path, suffix: str) ->
         yield folder / name
 
 
+@with_own_settings
 def _save_overlaid(pixels: Array, strength: Array, title: str, path: Path) -> None:
     """Draw an image (C, H, W) in grey and what is strong of it (h, w) over it, the same beside it on its own."""
     grey = pixels.mean(axis=0)

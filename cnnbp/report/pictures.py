@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ from cnnbp.layers.conv import Conv2d
 from cnnbp.parameters import Parameters
 from cnnbp.report.console import one_line
 from cnnbp.report.curves import spans_decades
-from cnnbp.report.figures import new_figure, save_figure
+from cnnbp.report.figures import new_figure, save_figure, with_own_settings, write_figure
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.state import EpochMetrics, best_epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _CONTACT_SHEET, _COLUMNS = 32, 8  # images, and how many of them side by side
 _LONGEST_NAME, _LONGEST_IN_TILE = 24, 17  # characters
@@ -50,8 +52,21 @@ def save_pictures(
             yield f"{name} could not be drawn: {error or type(error).__name__}"
 
 
+@with_own_settings
 def save_curves(history: Sequence[EpochMetrics], path: Path) -> None:
     """Draw loss and accuracy over the epochs, side by side, and where the best epoch is."""
+    save_figure(_curves(history), path)
+
+
+@with_own_settings
+def curves_png(history: Sequence[EpochMetrics]) -> bytes:
+    """Return the same as the bytes of a PNG."""
+    buffer = BytesIO()
+    write_figure(_curves(history), buffer)
+    return buffer.getvalue()
+
+
+def _curves(history: Sequence[EpochMetrics]) -> "Figure":
     figure = new_figure(10, 4)
     loss, accuracy = figure.subplots(1, 2)
     losses = [metrics.train_loss for metrics in history], [metrics.val_loss for metrics in history]
@@ -61,7 +76,7 @@ def save_curves(history: Sequence[EpochMetrics], path: Path) -> None:
     _curve(loss, "loss", history, *losses)
     accuracy.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}" if share <= 1 else "")
     _curve(accuracy, "accuracy", history, [m.train_accuracy for m in history], [m.val_accuracy for m in history])
-    save_figure(figure, path)
+    return figure
 
 
 def _curve(
@@ -86,6 +101,7 @@ def _curve(
     axes.legend()
 
 
+@with_own_settings
 def save_confusion(counts: Array, classes: Sequence[str], title: str, path: Path) -> None:
     """Draw counts (classes, classes), rows true and columns predicted: right ones blue, mistakes red.
 
@@ -113,6 +129,7 @@ def save_confusion(counts: Array, classes: Sequence[str], title: str, path: Path
     save_figure(figure, path)
 
 
+@with_own_settings
 def save_filters(weights: Array, name: str, path: Path) -> None:
     """Draw the filters (F, C, kH, kW) of a layer, all on one scale.
 
@@ -135,6 +152,7 @@ def save_filters(weights: Array, name: str, path: Path) -> None:
     save_figure(figure, path)
 
 
+@with_own_settings
 def save_misclassified(measurement: Measurement, classes: Sequence[str], path: Path) -> None:
     """Draw the misclassified images with the largest losses: file, true → predicted class with probabilities."""
     worst = measurement.misclassified[:_CONTACT_SHEET]

@@ -1,5 +1,6 @@
 """A progress bar on stderr, where there is a terminal."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -7,6 +8,7 @@ from time import monotonic
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+_KERNEL = "JPY_PARENT_PID"  # of a notebook: what `!` runs there has a terminal, but one that takes nothing back
 _PAUSE = 0.05  # seconds between two looks at the bar: steps may be a hundred times as fast
 
 
@@ -25,7 +27,7 @@ class Bar:
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
-            disable=not console.is_terminal or console.quiet,
+            disable=not console.is_terminal or console.quiet or _KERNEL in os.environ,
         )
         self.task = self.progress.add_task("", total=None, note="", visible=False)
         self.what, self.shown_at = "", monotonic() + after - _PAUSE

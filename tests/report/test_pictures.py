@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,7 +7,7 @@ from PIL import Image
 from cnnbp.data.decode import ImageFormat
 from cnnbp.data.store import ImageSet
 from cnnbp.losses import CrossEntropy
-from cnnbp.report.pictures import save_confusion, save_curves, save_filters, save_misclassified
+from cnnbp.report.pictures import curves_png, save_confusion, save_curves, save_filters, save_misclassified
 from cnnbp.training.datasets import Subset
 from cnnbp.training.measure import Measurement
 from cnnbp.training.state import EpochMetrics
@@ -66,3 +68,25 @@ def test_curves_of_no_epoch_and_counts_of_many_classes_are_drawn(tmp_path):
     save_confusion(np.eye(21, dtype=int), [str(k) for k in range(21)], "title", tmp_path / "confusion.png")
     assert len(colours(tmp_path / "curves.png")) > 2
     assert len(colours(tmp_path / "confusion.png")) > 2
+
+
+def test_the_users_own_settings_of_matplotlib_stay_and_change_nothing(monkeypatch):
+    matplotlib = pytest.importorskip("matplotlib")
+    history = [EpochMetrics(epoch, 1 / epoch, 0.5, 2 / epoch, 0.4, 0.1, 1.0, 0.01) for epoch in (1, 2, 3)]
+    usual = curves_png(history)
+    monkeypatch.setenv("MPLBACKEND", "svg")
+    with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 30}):
+        assert curves_png(history) == usual
+        assert (matplotlib.rcParams["lines.linewidth"], matplotlib.rcParams["font.size"]) == (9, 30)
+    assert os.environ["MPLBACKEND"] == "svg"
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.float32), (2, np.float32), (4, np.uint8), (5, np.uint8)])
+def test_misclassified_arrays_of_any_kind_are_shown(tmp_path, channels, dtype):
+    pixels = np.linspace(0, 9, 2 * channels * 20).reshape(2, channels, 5, 4).astype(dtype)
+    images = ImageSet(ImageFormat(channels, 5, 4), pixels, np.arange(2), ("a", "b"), (), np.zeros(2, np.uint64))
+    logits = 3 * np.eye(2)[::-1]
+    losses, _ = CrossEntropy().forward(logits, images.labels)
+    measurement = Measurement(Subset("val", images, np.arange(2)), CrossEntropy(), logits, losses)
+    save_misclassified(measurement, ("a", "b"), tmp_path / "sheet.png")
+    assert len(colours(tmp_path / "sheet.png")) > 20
