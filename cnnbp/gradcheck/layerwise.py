@@ -11,7 +11,7 @@ from cnnbp.arrays import Array, Shape
 from cnnbp.gradcheck.arguments import Argument, Parameter, Value
 from cnnbp.gradcheck.claims import LayerClaim
 from cnnbp.gradcheck.computation import Computation
-from cnnbp.gradcheck.diagnosis.trial import LossTrial, Trial
+from cnnbp.gradcheck.diagnosis import AnyTrial, LossTrial, Trial
 from cnnbp.gradcheck.foreign.claim import PairClaim
 from cnnbp.gradcheck.foreign.layers import input_names, pair_of, tells_its_pieces
 from cnnbp.gradcheck.foreign.observation import observe as observe_pair
@@ -38,7 +38,7 @@ class LayerCase:
     type: str
     claims: tuple[LayerClaim | PairClaim, ...]
     problems: tuple[str, ...]
-    trial: Trial | LossTrial | None = None  # to try things with; None where backward is no function
+    trial: AnyTrial | None = None  # to try things with; None where backward is no function
     fits: bool = True  # whether there is a gradient for every tensor, of its shape
     where: str = ""  # the layer is called in another way than usual
     notes: tuple[str, ...] = ()

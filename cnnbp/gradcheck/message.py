@@ -1,6 +1,7 @@
 """What is wrong, as the text of an exception: readable in a test's output."""
 
 from collections.abc import Iterator
+from math import isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def _worst(tensor: "TensorResult") -> Iterator[str]:
         return
     worst, count = tensor.worst, tensor.failed or tensor.inconclusive
     counted = f"{count:,} of {tensor.checked:,} entries" if count else "along a random direction"
-    values = f"analytic {worst.analytic:.8g}, numeric {worst.numeric:.8g}, ratio {worst.ratio:.6g}"
+    values = f"analytic {worst.analytic:.8g}, numeric {worst.numeric:.8g}"
+    if not isnan(worst.ratio):
+        values += f", ratio {worst.ratio:.6g}"
     rest = f"bound {worst.bound:.1e}{', at a kink' if worst.kink else ''}"
     yield f"{tensor.name} {tensor.verdict}: {counted}; worst at {list(worst.index)}: {values}, {rest}"

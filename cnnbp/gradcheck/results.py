@@ -33,8 +33,8 @@ class WorstEntry:
 
     @property
     def ratio(self) -> float:
-        """analytic / numeric."""
-        return self.analytic / self.numeric if self.numeric else nan
+        """analytic / numeric; NaN where the true value may be 0."""
+        return self.analytic / self.numeric if abs(self.numeric) > self.bound else nan
 
 
 @dataclass(frozen=True)

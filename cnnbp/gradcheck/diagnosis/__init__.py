@@ -4,7 +4,7 @@ A hint is a function of its own: it reads a pattern (or tries something with the
 The first that sees something speaks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -12,12 +12,15 @@ from cnnbp.gradcheck.comparison import Finding, Verdict
 from cnnbp.gradcheck.diagnosis import arrangement, factors, places
 from cnnbp.gradcheck.diagnosis.loss_hints import LOSS_EXPERIMENTS
 from cnnbp.gradcheck.diagnosis.normalization import NORMALIZATION_EXPERIMENTS
+from cnnbp.gradcheck.diagnosis.pairs import PAIR_EXPERIMENTS, PairTrial
 from cnnbp.gradcheck.diagnosis.pattern import Pattern, Sizes
 from cnnbp.gradcheck.diagnosis.reading import pattern_of
 from cnnbp.gradcheck.diagnosis.slopes import SLOPE_EXPERIMENTS
 from cnnbp.gradcheck.diagnosis.trial import EXPERIMENTS, LossTrial, Trial
 from cnnbp.gradcheck.diagnosis.windows import WINDOW_EXPERIMENTS
 from cnnbp.gradcheck.foreign.examination import Together as PairTogether
+
+AnyTrial = Trial | LossTrial | PairTrial
 
 __all__ = ["LossTrial", "Pattern", "Sizes", "Trial", "finding_hint", "layer_hint", "pattern_of", "tensor_hint"]
 
@@ -32,6 +35,7 @@ PATTERNS: Sequence[Callable[[Pattern], str | None]] = (
     arrangement.shifted,
     places.a_single_entry,
     places.only_at_kinks,
+    arrangement.another_channels,
     arrangement.out_of_order,
     arrangement.same_along_an_axis,
     factors.integer_multiples,
@@ -64,27 +68,59 @@ def finding_hint(finding: Finding) -> str | None:
     return "wrong along a random direction, at entries that the sample missed: --full finds them"
 
 
-def layer_hint(trial: Trial | LossTrial | None, patterns: Mapping[str, Pattern]) -> str | None:
-    """Return what is wrong in a layer, given the patterns of all its gradients by name, and which of them are right.
+def layer_hint(trial: AnyTrial | None, patterns: Mapping[str, Pattern]) -> str | None:
+    """Return what is wrong with each gradient, given the patterns of all by name in order, and which are right.
 
     Without a trial only the patterns speak: a layer whose backward is no function cannot be tried.
     """
     wrong = {name: pattern for name, pattern in patterns.items() if pattern.wrong.any()}
     if not wrong:
         return None
-    hint = None if trial is None else _tried(trial, wrong)
-    if hint is None:
-        seen = ((name, tensor_hint(pattern)) for name, pattern in wrong.items())
-        hint = next((f"{name}: {what}" for name, what in seen if what), None)
     right = [name for name in patterns if name not in wrong]
-    if right:
-        return f"{hint or _are([*wrong], 'wrong')}; {_are(right, 'right')}"
-    return hint or (f"{_and([*wrong])} are all wrong: what they share is dy" if len(wrong) > 1 else None)
+    hints = {name: _tried(trial, {name: pattern}) or _seen(name, pattern) for name, pattern in wrong.items()}
+    said = [*_alike({name: hint for name, hint in hints.items() if hint})]
+    unknown = [name for name, hint in hints.items() if hint is None]
+    if len(unknown) == len(patterns) > 1:
+        return f"{_and(unknown)} are all wrong: what they share is dy"
+    between = _between(list(patterns), list(wrong)) if len(unknown) > 1 else None
+    if unknown and (said or right):
+        said.append(_are(unknown, "wrong"))
+    said += [_are(right, "right")] if right and (said or unknown) else []
+    return "; ".join([*said, *([between] if between else [])]) or None
 
 
-def _tried(trial: Trial | LossTrial, wrong: Mapping[str, Pattern]) -> str | None:
+def _seen(name: str, pattern: Pattern) -> str | None:
+    hint = tensor_hint(pattern)
+    return hint and f"{name}: {hint}"
+
+
+def _alike(hints: Mapping[str, str]) -> Iterator[str]:
+    """Say once what is the same for several gradients."""
+    groups: dict[str, list[str]] = {}
+    for name, hint in hints.items():
+        groups.setdefault(hint.removeprefix(name), []).append(name)
+    for what, (first, *others) in groups.items():
+        if what.startswith(":"):
+            yield f"{_and([first, *others])}{what}"
+        else:
+            yield hints[first] + (f"; so {'is' if len(others) == 1 else 'are'} {_and(others)}" if others else "")
+
+
+def _between(names: Sequence[str], wrong: Sequence[str]) -> str | None:
+    """Where the later parameters' gradients are right and all earlier ones wrong, the mistake is on the way."""
+    first_right = len(wrong)
+    if len(wrong) < 2 or first_right == len(names) or list(wrong) != list(names[:first_right]):
+        return None
+    return f"what lies between {names[first_right - 1]} and {names[first_right]} hands on a wrong gradient"
+
+
+def _tried(trial: AnyTrial | None, wrong: Mapping[str, Pattern]) -> str | None:
+    if trial is None:
+        return None
     if isinstance(trial, LossTrial):
         return next((hint for attempt in LOSS_EXPERIMENTS if (hint := attempt(trial, wrong))), None)
+    if isinstance(trial, PairTrial):
+        return next((hint for attempt in PAIR_EXPERIMENTS if (hint := attempt(trial, wrong))), None)
     experiments = (*EXPERIMENTS, *WINDOW_EXPERIMENTS, *SLOPE_EXPERIMENTS, *NORMALIZATION_EXPERIMENTS)
     return next((hint for attempt in experiments if (hint := attempt(trial, wrong))), None)
 

@@ -32,7 +32,8 @@ def channels_swapped(pattern: Pattern) -> str | None:
     analytic, kind = pattern.analytic, f"{pattern.axes[0]}s and {pattern.axes[1]}s"
     if pattern.explained_by(analytic.swapaxes(0, 1)):
         return f"right when {kind} are exchanged: transposed"
-    if analytic.ndim == 2 and pattern.explained_by(analytic.reshape(analytic.shape[::-1]).T):
+    other_way = analytic.reshape(analytic.shape[1], analytic.shape[0], *analytic.shape[2:]).swapaxes(0, 1)
+    if pattern.explained_by(other_way):
         return f"right when {kind} are exchanged: transposed, then reshaped"
     return None
 
@@ -74,6 +75,22 @@ def out_of_order(pattern: Pattern) -> str | None:
     nearest = np.minimum(np.abs(analytic[above] - numeric), np.abs(analytic[above - 1] - numeric))
     if (nearest <= pattern.slack[known]).all():
         return "the right numbers at other places: a reshape in another order of axes"
+    return None
+
+
+def another_channels(pattern: Pattern) -> str | None:
+    """Some channels hold what belongs to others, that are right."""
+    for name in ("channel", "filter", "unit", "feature"):
+        axis = pattern.axis(name)
+        if axis is None:
+            continue
+        analytic = np.moveaxis(pattern.analytic, axis, 0)
+        wrong, checked = pattern.wrong_along(axis)
+        right = [i for i in checked if i not in wrong and analytic[i].any()]
+        taken = {i: next((j for j in right if np.array_equal(analytic[i], analytic[j])), None) for i in wrong}
+        if taken and None not in taken.values():
+            said = ", ".join(f"{name} {i} holds what belongs to {name} {j}" for i, j in [*taken.items()][:4])
+            return said + ", …" * (len(taken) > 4)
     return None
 
 

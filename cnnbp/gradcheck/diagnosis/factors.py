@@ -44,7 +44,7 @@ def constant_ratio(pattern: Pattern) -> str | None:
     """Wrong by one factor everywhere; known sizes are named."""
     where = np.nanargmax(np.where(pattern.wrong, np.abs(pattern.numeric), np.nan))
     numeric = pattern.numeric.flat[where]
-    ratio = float(pattern.analytic.flat[where] / numeric) if numeric else 0.0
+    ratio = float(pattern.analytic.flat[where] / numeric) if abs(numeric) > pattern.bound.flat[where] else 0.0
     if ratio == 0 or not pattern.explained_by(pattern.analytic / ratio):
         return None
     if name := _named(ratio, pattern.sizes, pattern.exactness):
@@ -82,19 +82,23 @@ def ratio_per_channel(pattern: Pattern) -> str | None:
     name = pattern.axes[0]
     if name not in ("channel", "filter", "unit", "feature") or pattern.numeric.ndim < 2:
         return None
-    ratios = np.array([_ratio(a, n) for a, n in zip(pattern.analytic, pattern.numeric, strict=True)])
+    columns = zip(pattern.analytic, pattern.numeric, pattern.bound, strict=True)
+    ratios = np.array([_ratio(analytic, numeric, bound) for analytic, numeric, bound in columns])
     if np.isnan(ratios).any() or not ratios.all():
         return None
     if pattern.explained_by(pattern.analytic / ratios.reshape(-1, *(1,) * (pattern.numeric.ndim - 1))):
-        return f"a factor of its own for each {name}, {ratios.min():.4g} to {ratios.max():.4g}"
+        off = ratios[np.abs(ratios - 1) > 1e-7]
+        if len(off) < len(ratios):  # only_some_channels names them
+            return None
+        return f"a factor of its own for each {name}, {off.min():.7g} to {off.max():.7g}"
     return None
 
 
-def _ratio(analytic: np.ndarray, numeric: np.ndarray) -> float:
-    """Return the ratio at the largest checked entry, NaN where there is none."""
+def _ratio(analytic: np.ndarray, numeric: np.ndarray, bound: np.ndarray) -> float:
+    """Return the ratio at the largest checked entry, NaN where there is none that is known not to be 0."""
     size = np.where(np.isnan(numeric), 0, np.abs(numeric))
     where = int(size.argmax())
-    return float(analytic.flat[where] / numeric.flat[where]) if size.flat[where] else np.nan
+    return float(analytic.flat[where] / numeric.flat[where]) if size.flat[where] > bound.flat[where] else np.nan
 
 
 def integer_multiples(pattern: Pattern) -> str | None:

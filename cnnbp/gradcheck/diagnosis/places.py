@@ -64,7 +64,9 @@ def only_at_the_border(pattern: Pattern) -> str | None:
     height, width = pattern.numeric.shape[row], pattern.numeric.shape[column]
     at = np.argwhere(pattern.wrong)[:, [row, column]]
     depth = int(np.minimum(at, [height - 1, width - 1] - at).min(axis=1).max()) + 1  # of the border that holds them
-    if 2 * depth >= min(height, width):
+    inside = np.argwhere(pattern.known & ~pattern.wrong)[:, [row, column]]
+    is_interior = np.minimum(inside, [height - 1, width - 1] - inside).min(axis=1) >= depth
+    if not is_interior.any():
         return None
     return "wrong only at the border: padding, or how it is cropped off"
 

@@ -41,9 +41,13 @@ def pattern_of(finding: Finding) -> Pattern:
 
 def _axes(finding: Finding) -> tuple[str, ...]:
     claim, ndim = finding.claim, finding.claim.theta.ndim
-    node = _owner(claim)
     if isinstance(claim, PairClaim) and claim.pair.node is None:
         return (*(f"axis {axis}" for axis in range(ndim - 2)), *("row", "column")[max(2 - ndim, 0) :])
+    return axes_of(_owner(claim), ndim)
+
+
+def axes_of(node: Node | None, ndim: int) -> tuple[str, ...]:
+    """Return the names of a parameter's axes, or of a value's where there is no node that it belongs to."""
     if node is None:
         return {4: _MAPS, 2: _FEATURES}.get(ndim) or tuple(f"axis {axis}" for axis in range(ndim))
     if isinstance(node.layer, Conv2d | Dense):

@@ -1,8 +1,7 @@
 """Where a convolution or a pool sends the gradient of one output at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from cnnbp.layers.base import Window
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.pooling import MaxPool2d
 
-Places = dict[tuple[int, int], Array]  # for each output place, what it sends where: (C, H, W, M)
+Places = dict[tuple[int, int], Array]  # for each output place, what it sends to x, or where: (C, H, W, M), (H, W)
 
 MOST_OUTPUTS = 64  # one backward for each: more would take long, and tell no more
 
@@ -40,7 +39,7 @@ def sends_elsewhere(trial: Trial, wrong: Wrong) -> str | None:
     window = _window(trial)
     if not _applies(trial, wrong) or window is None or isinstance(trial.layer, MaxPool2d):
         return None
-    reached = {place: dx.any(axis=(0, 3)) for place, dx in _sent(trial).items()}
+    reached = {place: np.any(dx, axis=(0, 3)) for place, dx in _sent(trial).items()}
     shape = trial.xs[0].shape[1:3]
     expected = {place: _covered(window, place, shape) for place in reached}
     if _all_equal(reached, expected):
@@ -48,14 +47,39 @@ def sends_elsewhere(trial: Trial, wrong: Wrong) -> str | None:
     for other, said in _misread(window):
         if _all_equal(reached, {place: _covered(other, place, shape) for place in reached}):
             return f"dx lands where {said}"
-    silent = [place for place in reached if expected[place].any() and not reached[place].any()]
-    for axis, name in enumerate(("row", "column")):
-        lost = sorted({place[axis] for place in silent})
-        if lost and len(silent) == len(lost) * trial.dy.shape[2 - axis]:
-            return f"outputs in {name} {', '.join(map(str, lost))} send nothing back to x: a loop that ends too early"
+    if lost := _silent_outputs(reached, expected) or _untouched_places(reached, expected):
+        return lost
     if all((reached[place] <= expected[place]).all() for place in reached):
         return "in dx one window's share overwrites another's: where windows overlap they must add up"
     return "dx lands outside the window that it comes from"
+
+
+def _silent_outputs(reached: Places, expected: Places) -> str | None:
+    """Say which rows or columns of outputs send nothing back, if that is all that is lost."""
+    silent = [place for place in reached if expected[place].any() and not reached[place].any()]
+    height, width = (max(place[axis] for place in reached) + 1 for axis in (0, 1))
+    for axis, name, others in ((0, "row", width), (1, "column", height)):
+        lost = sorted({place[axis] for place in silent})
+        if lost and len(silent) == len(lost) * others:
+            return f"outputs in {name} {_listed(lost)} send nothing back to x: a loop that ends too early"
+    return None
+
+
+def _untouched_places(reached: Places, expected: Places) -> str | None:
+    """Say which rows or columns of dx stay 0, if that is all that is lost."""
+    due = np.any(list(expected.values()), axis=0)
+    lost = due & ~np.any(list(reached.values()), axis=0)
+    if not lost.any() or not _all_equal(reached, {place: covered & ~lost for place, covered in expected.items()}):
+        return None
+    for axis, name in enumerate(("row", "column")):
+        places = np.flatnonzero(lost.any(axis=1 - axis))
+        if lost.sum() == len(places) * due.any(axis=axis).sum():
+            return f"dx stays 0 in {name} {_listed(places)}: what windows send there is cropped off, or never added"
+    return None
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _covered(window: Window, place: tuple[int, int], shape: tuple[int, int]) -> Array:
@@ -83,7 +107,7 @@ def _misread(window: Window) -> Iterator[tuple[Window, str]]:
     yield replace(window, pad=((0, 0), (0, 0))), "no padding would put it: the padding is not cropped off"
 
 
-def _all_equal(left: Mapping[tuple[int, int], Any], right: Mapping[tuple[int, int], Any]) -> bool:
+def _all_equal(left: Places, right: Places) -> bool:
     return all(np.array_equal(left[place], right[place]) for place in left)
 
 

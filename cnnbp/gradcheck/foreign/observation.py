@@ -32,6 +32,11 @@ class Observation:
     problems: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def coarsest(self) -> float:
+        """The unit roundoff of the coarsest arithmetic that is seen."""
+        return max(found.unit for found in self.precision.values())
+
 
 def observe(pair: Pair, seed: int) -> Observation:
     """Run a pair a few times at its own arrays.

@@ -40,6 +40,10 @@ class Pair:
     node: Node | None = None
     problems: dict[str, None] = field(default_factory=dict)
 
+    def array(self, name: str) -> Any:
+        """Return the array of this name."""
+        return self.arrays[self.names.index(name)]
+
     def run(self, moved: Mapping[int, Array] | None = None) -> Ran:
         """Run forward, some of the arrays moved elsewhere.
 

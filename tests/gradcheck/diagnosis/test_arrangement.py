@@ -43,6 +43,14 @@ def test_the_right_numbers_at_other_places():
     assert arrangement.out_of_order(pattern(right + 1, right)) is None
 
 
+def test_what_belongs_to_another_channel():
+    right = numbers(3, 5, 6, 3)
+    wrong = right.copy()
+    wrong[0] = right[2]
+    assert arrangement.another_channels(pattern(wrong, right, MAPS)) == "channel 0 holds what belongs to channel 2"
+    assert arrangement.another_channels(pattern(right + numbers(3, 1, 1, 1), right, MAPS)) is None
+
+
 def test_one_number_along_an_axis():
     mean = np.broadcast_to(W.mean(axis=1, keepdims=True), W.shape)
     assert arrangement.same_along_an_axis(pattern(mean, W, KERNEL)) == (

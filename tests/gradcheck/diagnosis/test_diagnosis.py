@@ -9,7 +9,7 @@ from cnnbp.gradcheck.bugs.mistakes import on_dx
 from cnnbp.gradcheck.bugs.planting import broken_layer
 from cnnbp.gradcheck.diagnosis import layer_hint
 from cnnbp.gradcheck.selftest import check_subject, networks
-from cnnbp.layers import Flatten, MaxPool2d, Sigmoid
+from cnnbp.layers import Conv2d, Flatten, MaxPool2d, Sigmoid
 from tests.gradcheck.diagnosis.patterns import numbers, pattern
 
 SUBJECTS = networks()
@@ -120,9 +120,35 @@ def test_a_layers_hint_says_which_of_its_gradients_are_right():
         "dW: 2 times too large: added twice; db and dx are right"
     )
     assert layer_hint(None, {"dW": right}) is None
+    assert layer_hint(None, {"dW": wrong, "db": wrong, "dx": right}) == (
+        "dW and db: 2 times too large: added twice; dx is right"
+    )
     chaos = pattern(numbers(7), numbers(7, seed=1))
+    assert layer_hint(None, {"dW": wrong, "db": chaos}) == "dW: 2 times too large: added twice; db is wrong"
     assert layer_hint(None, {"dW": chaos, "dx": right}) == "dW is wrong; dx is right"
     assert "what they share is dy" in layer_hint(None, {"dW": chaos, "dx": chaos})
+
+
+def test_a_mistake_on_the_way_is_between_the_last_wrong_gradient_and_the_first_right_one():
+    right, chaos = pattern([1.0, 2], [1.0, 2]), pattern(numbers(7), numbers(7, seed=1))
+    said = layer_hint(None, {"dx": chaos, "dw1": chaos, "dw2": chaos, "dg2": right, "db2": right})
+    assert said.endswith("dg2 and db2 are right; what lies between dw2 and dg2 hands on a wrong gradient")
+    assert "between" not in layer_hint(None, {"dx": chaos, "dw1": right, "dw2": chaos, "dg2": right})
+
+
+class Two(Conv2d):
+    """Three mistakes at once."""
+
+    def backward(self, params, cache, dy, ctx):
+        _, gradients = super().backward(params, cache, dy, ctx)
+        dx, _ = super().backward({**params, "W": params["W"][..., ::-1, ::-1].copy()}, cache, dy, ctx)
+        return dx, {"W": gradients["W"] / dy.shape[-1], "b": 2 * gradients["b"]}
+
+
+def test_each_wrong_gradient_has_a_hint_of_its_own():
+    hint = check_layer(Two(filters=2, kernel=3), (2, 5, 4)).hint
+    for said in ("dW: 1/5 (M) of what it should be", "db: 2 times too large", "dx is right with W turned by 180°"):
+        assert said in hint
 
 
 def test_a_single_wrong_entry_that_the_sample_missed_is_found():

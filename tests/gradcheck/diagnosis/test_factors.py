@@ -50,6 +50,12 @@ def test_a_factor_that_only_some_entries_have_is_not_constant():
     assert factors.constant_ratio(pattern([3.7], [1.0])) is None  # any single number is wrong by some factor
 
 
+def test_there_is_no_ratio_to_what_may_be_0():
+    rounding = np.array([1e-17, 2e-17, -1e-17])
+    nothing = pattern([3.7e-4, 7.4e-4, -3.7e-4], rounding, bound=1e-12)
+    assert factors.constant_ratio(nothing) is None
+
+
 def test_a_factor_for_each_channel():
     right = numbers(3, 2, 2, 4)
     wrong = right * np.array([2, 3, 0.5]).reshape(-1, 1, 1, 1)

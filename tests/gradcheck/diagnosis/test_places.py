@@ -50,3 +50,6 @@ def test_only_at_the_border():
     assert places.only_at_the_border(spoilt(ALL, [0, 5])).startswith("wrong only at the border")
     assert places.only_at_the_border(spoilt(ALL, ALL, [0, 1, 5, 6])).startswith("wrong only at the border")
     assert places.only_at_the_border(spoilt(ALL, 3)) is None
+    only_border = RIGHT.copy()
+    only_border[:, 1:-1, 1:-1] = np.nan  # nothing else was checked
+    assert places.only_at_the_border(pattern(RIGHT + 1, only_border, MAPS)) is None
