@@ -21,7 +21,7 @@ _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
 def format_shape(shape: Shape, batch: int | str | None = None) -> str:
-    """Write a shape as `8×28×28`, or as `8×28×28×M` with `batch` behind it; a scalar is `scalar`."""
+    """Write a shape as `8×28×28`, or as `8×28×28×M` with `batch` after it; a scalar is `scalar`."""
     sizes = shape if batch is None else (*shape, batch)
     return "×".join(str(size) for size in sizes) or "scalar"
 

@@ -54,7 +54,7 @@ class Node:
 
     @property
     def backward_macs(self) -> int:
-        """The same of its backward pass: ∂L/∂W, and ∂L/∂x where somebody reads it."""
+        """The same of its backward pass: ∂L/∂W, and ∂L/∂x where it is needed."""
         return self.macs if self.inputs == (INPUT,) else 2 * self.macs
 
     @property
@@ -93,12 +93,12 @@ class Network:
 
     @cached_property
     def last_read(self) -> tuple[tuple[int, ...], ...]:
-        """For each node the values that nobody reads after it."""
+        """For each node the values that no later node reads."""
         last = {value: readers[-1].index for value, readers in self.readers.items() if readers}
         return tuple(tuple(value for value in node.inputs if last[value] == node.index) for node in self.nodes)
 
     def only_source(self, node: Node) -> Node | None:
-        """Return the node whose value this one reads, if there is one and nobody else reads it."""
+        """Return the node whose value this one reads, if there is one and no other node reads it."""
         [source] = node.inputs
         return self.nodes[source] if source != INPUT and len(self.readers[source]) == 1 else None
 
@@ -125,7 +125,7 @@ class Network:
         return draw(spec.initialiser or self._suitable(node) or "lecun", spec.shape, spec.fan_in, spec.fan_out, rng)
 
     def _suitable(self, node: Node) -> Initialiser | None:
-        """Return what suits the activation behind a node: of its readers, the first that is before drawn weights."""
+        """Return what suits the activation after a node: of its readers, the first that is before drawn weights."""
         for reader in self.readers[node.index]:
             if reader.layer.suits:
                 return reader.layer.suits

@@ -200,7 +200,7 @@ class Tape:
         inputs = operation.inputs
         for value, dvalue in zip(inputs, dx if len(inputs) > 1 else (dx,)):  # noqa: B905
             if value == INPUT and not self.keep_everything:
-                continue  # some readers of the images give None, and nobody reads the sum
+                continue  # some readers of the images give None, and nothing reads the sum
             so_far = self.gradients[value]
             self.gradients[value] = dvalue if so_far is None else so_far + dvalue
 

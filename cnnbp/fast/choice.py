@@ -28,7 +28,7 @@ from cnnbp.network import INPUT, Network, Node
 
 @dataclass(frozen=True, eq=False)
 class _ConvRun:
-    """A convolution over micro-batches of M images, with the ReLUs and the pool behind it that are done with it."""
+    """A convolution over micro-batches of M images, with the ReLUs and the pool after it that are done with it."""
 
     conv: Conv2d
     nodes: tuple[Node, ...]
@@ -90,7 +90,7 @@ def _runs(network: Network, M: int, dtype: "np.dtype[np.generic]") -> Iterator[_
             run = _convolution_from(network, node, node.layer, M, dtype)
             yield run
             start += len(run.nodes)
-        elif _is_relu(node) and (pool := _pool_behind(network, node)):
+        elif _is_relu(node) and (pool := _pool_after(network, node)):
             yield node, pool
             start += 2
         else:
@@ -99,17 +99,17 @@ def _runs(network: Network, M: int, dtype: "np.dtype[np.generic]") -> Iterator[_
 
 
 def _convolution_from(network: Network, node: Node, conv: Conv2d, M: int, dtype: "np.dtype[np.generic]") -> _ConvRun:
-    """Return a convolution with all ReLUs behind it and the first max pool, if that is done with it.
+    """Return a convolution with all ReLUs after it and the first max pool, if that is done with it.
 
-    If not, the ReLU before the pool is better done behind that.
+    If not, the ReLU before the pool is better done after that.
     """
     S = strips_of(conv, node.input_shapes[0], M, dtype)
-    run = [node, *_relus_behind(network, node)]
-    if pool := _pool_behind(network, run[-1]):
+    run = [node, *_relus_after(network, node)]
+    if pool := _pool_after(network, run[-1]):
         if _pools(conv, pool.layer, node.input_shapes[0], M, S):
             run.append(pool)
-            relus = _relus_behind(network, pool)
-            run += relus[:-1] if relus and _pool_behind(network, relus[-1]) else relus
+            relus = _relus_after(network, pool)
+            run += relus[:-1] if relus and _pool_after(network, relus[-1]) else relus
         elif len(run) > 1:
             run.pop()
     return _ConvRun(conv, tuple(run), M, S)
@@ -121,7 +121,7 @@ def _pools(conv: Conv2d, pool: Layer, input_shape: tuple[int, ...], M: int, S: i
 
 
 def _operation(nodes: tuple[Node, ...], M: int) -> Operation:
-    """Return what does a node, or a ReLU and the max pool behind it in the opposite order."""
+    """Return what does a node, or a ReLU and the max pool after it in the opposite order."""
     node = nodes[-1]
     layer = _replacement(node.layer, node.input_shapes[0])
     if layer is None:
@@ -159,13 +159,13 @@ def _reader(network: Network, node: Node) -> Node | None:
     return readers[0] if len(readers) == 1 and len(readers[0].inputs) == 1 else None
 
 
-def _relus_behind(network: Network, node: Node) -> list[Node]:
+def _relus_after(network: Network, node: Node) -> list[Node]:
     relus = list[Node]()
     while (reader := _reader(network, relus[-1] if relus else node)) and _is_relu(reader):
         relus.append(reader)
     return relus
 
 
-def _pool_behind(network: Network, node: Node) -> Node | None:
+def _pool_after(network: Network, node: Node) -> Node | None:
     reader = _reader(network, node)
     return reader if reader and type(reader.layer) is MaxPool2d else None

@@ -1,4 +1,4 @@
-"""A convolution and the 2×2 max pool behind it, done at once.
+"""A convolution and the 2×2 max pool after it, done at once.
 
 The convolution writes its even and its odd columns apart (`phases.py`), as the pool wants them (`pairs.py`). Of the
 convolution's output only the maxima stay, and where they are.
@@ -18,7 +18,7 @@ from cnnbp.layers.pooling import MaxPool2d
 
 
 def pools_at_once(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, M: int) -> bool:
-    """Return whether a convolution of M images and the max pool behind it are done at once."""
+    """Return whether a convolution of M images and the max pool after it are done at once."""
     F, OH, OW = shape = conv.output_shape(input_shape)
     even = OH % 2 == OW % 2 == input_shape[2] % 2 == 0
     kernel = kernel_for(conv.window(input_shape), conv.groups, (F, OH, OW, M))
@@ -26,7 +26,10 @@ def pools_at_once(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, M: int) -> 
 
 
 class PooledConv2d(Replacement):
-    """y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait."""
+    """Same as Conv2d and then MaxPool2d of 2×2, by rows whose even and odd columns come apart, as pairs are compared.
+
+    y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait for the pool.
+    """
 
     kernel = "rows, pools"
 

@@ -1,4 +1,4 @@
-"""A small first convolution and the 2×2 max pool behind it, done at once.
+"""A small first convolution and the 2×2 max pool after it, done at once.
 
 A network's first convolution sees few channels, so a pool's passes over its output take longer than the products. Each
 of the four places of the pool's windows is therefore convolved apart. With the windows of x as columns, which may
@@ -32,9 +32,10 @@ def fits_in_cache(conv: Conv2d, input_shape: Shape, M: int) -> bool:
 
 
 class QuarteredConv2d(Replacement):
-    """y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait.
+    """Same as Conv2d and then MaxPool2d of 2×2, by a convolution for each of the four places of the pool's windows.
 
-    Where the next convolution reads strips, y is in strips (OH/2, OW/2/S, filters, S·M).
+    y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait for the pool.
+    There is no dx: a network's first layer needs none. Where the next convolution reads strips, y is in strips (OH/2, OW/2/S, filters, S·M).
     """
 
     kernel = "quarters, pools"
@@ -64,7 +65,7 @@ class QuarteredConv2d(Replacement):
         return y, (cols, winners)
 
     def backward(self, params: Params, cache: tuple[Array, Winners], dy: Array, ctx: Context) -> tuple[None, Gradients]:
-        """Return None, as nobody reads the gradient of the images, and ∂L/∂θ."""
+        """Return None, as the gradient of the images is not needed, and ∂L/∂θ."""
         (cols, winners), dW = cache, ctx.accumulator("W", params["W"])
         with ctx.arena.scratch():
             largest = ctx.empty((1, 1, *self.quarter), dy.dtype)

@@ -1,4 +1,4 @@
-"""ReLU over the memory of what it is given, alone or behind something else."""
+"""ReLU over the memory of its input, alone or after another operation."""
 
 from math import prod
 from typing import Any
@@ -13,7 +13,7 @@ _SMALL = 4096  # numbers: below it a call costs more than its work
 
 
 class InPlaceReLU(Replacement):
-    """Same as ReLU, written over x where nobody reads that again; only y is kept, as y > 0 where x > 0."""
+    """Same as ReLU, written over x where nothing reads that again; only y is kept, as y > 0 where x > 0."""
 
     kernel = "in place"
     caches_output = True
@@ -27,7 +27,7 @@ class InPlaceReLU(Replacement):
 
 
 class WithReLU(Replacement):
-    """Same as a layer with ReLUs behind it, or before a max pool that is part of it.
+    """Same as a layer with ReLUs after it, or before a max pool that is part of it, by one in place at the end.
 
     max(0, ·) keeps order, so it may change places with a maximum, on fewer numbers. Where a tie is new, the numbers are
     0, and so is the gradient. The layer's y is its own: nothing else reads it.
@@ -67,5 +67,5 @@ def _where_positive(dy: Array, y: Array, ctx: Context) -> Array:
 
 
 def _reusable(x: Array, ctx: Context) -> Array:
-    """Return where a result of x's size may be written: over x where nobody reads it again, else fresh memory."""
+    """Return where a result of x's size may be written: over x where nothing reads it again, else fresh memory."""
     return x if ctx.may_overwrite else ctx.empty(x.shape, x.dtype)

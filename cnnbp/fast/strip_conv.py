@@ -1,4 +1,4 @@
-"""A convolution over feature maps in strips, by Winograd's trick, and the 2×2 max pool behind it.
+"""A convolution over feature maps in strips, by Winograd's trick, and the 2×2 max pool after it.
 
 Between two such convolutions feature maps stay in strips (`strips.py`); elsewhere they are (C, H, W, M) as everywhere.
 Of the output of a convolution that is pooled only the maxima stay, and where they are: some rows of it at a time are
@@ -36,13 +36,16 @@ def strips_of(conv: Conv2d, input_shape: Shape, M: int, dtype: DTypeLike) -> int
 
 
 def pools_in_strips(conv: Conv2d, pool: MaxPool2d, input_shape: Shape, S: int) -> bool:
-    """Return whether a convolution that is done in S strips does the max pool behind it as well."""
+    """Return whether a convolution that is done in S strips does the max pool after it as well."""
     _, OH, OW = shape = conv.output_shape(input_shape)
     return pool.window(shape) == pairs.WINDOW and OH % 2 == OW // S % 2 == 0
 
 
 class StripConv2d(Replacement):
-    """y = W ⋆ x + b, or maxpool(W ⋆ x) + b over windows of 2×2. Adding b keeps order, so it may wait."""
+    """Same as Conv2d, or Conv2d and then MaxPool2d of 2×2, by less than half the multiplications (`winograd.py`).
+
+    y = W ⋆ x + b, or maxpool(W ⋆ x) + b: adding b keeps order, so it may wait for the pool.
+    """
 
     roundings = 2.5  # see tests/fast/test_strip_conv.py
 
@@ -60,7 +63,7 @@ class StripConv2d(Replacement):
         return self._handed_on(y, params.get("b"), ctx), (x, winners)
 
     def _handed_on(self, y: Strips, b: Array | None, ctx: Context) -> Array:
-        """Return y + b as whoever comes next reads it."""
+        """Return y + b in the layout that the next operation reads."""
         if not self.gives:
             return strips.join(y, self.S, ctx) if b is None else strips.join_adding(y, b, self.S, ctx)
         if b is not None:

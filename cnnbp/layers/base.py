@@ -68,7 +68,7 @@ class Context:
 
     arena: Arena = field(default_factory=Arena)
     training: bool = False
-    wants_dx: bool = True  # False for the first layer: nobody reads the gradient of the images
+    wants_dx: bool = True  # False for the first layer: the gradient of the images is not needed
     may_overwrite: bool = False  # whether x (forward) or dy (backward) is free to be reused for the result
     state: Params = field(default_factory=dict)
     accumulators: Params = field(default_factory=dict)  # memory for ∂L/∂θ, by name, where backward may write it
@@ -103,7 +103,7 @@ class Layer(BaseModel):
 
     type: ClassVar[str]
     output_is_view: ClassVar[bool] = False  # forward may return its input's own memory
-    caches_output: ClassVar[bool] = False  # backward reads y: nobody behind may overwrite it
+    caches_output: ClassVar[bool] = False  # backward reads y: no reader of y may overwrite it
     symbol: ClassVar[str] = "A"  # what the output is called in formulas, before its number: A is an activation
     suits: ClassVar[Initialiser | None] = None  # an activation's: what the weights before it should be drawn with
 

@@ -30,9 +30,9 @@ from cnnbp.fast.kernels.products import multiply
 from cnnbp.fast.kernels.strips import Strips
 from cnnbp.layers.base import Context, Window
 
-KERNEL_ROWS = range(3, 8)  # of two, products save less than the sums before and behind them take
+KERNEL_ROWS = range(3, 8)  # of two, products save less than the sums before and after them take
 
-_FINITE = np.array([0, 1, -1, 0.5, -0.5, 2, -2])  # the points behind ∞, which is the first
+_FINITE = np.array([0, 1, -1, 0.5, -0.5, 2, -2])  # the points after ∞, which is the first
 _SUMMANDS = 512  # at most so many in a product for ∂L/∂W: with more its tiles would have to be small
 
 
