@@ -5,6 +5,7 @@ One layout holds everywhere: the batch is the last axis. Images and feature maps
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from math import prod
 from types import TracebackType
@@ -36,8 +37,24 @@ def _pixel(size: int) -> "np.dtype[np.void]":
     return np.dtype((np.void, size))
 
 
-class Arena:
-    """Memory that is handed out front to back and taken back all at once.
+class Allocator:
+    """Gives each array fresh from the system, which takes it back when it is no longer held."""
+
+    def empty(self, shape: Shape, dtype: DTypeLike) -> Array:
+        """Return an uninitialised C-contiguous array."""
+        return np.empty(shape, dtype)
+
+    def view(self, make: Callable[[Array], Views], array: Array) -> Views:
+        """Return make(array), a view that follows from where the array lies alone."""
+        return make(array)
+
+    def scratch(self) -> AbstractContextManager[None]:
+        """Return a context at whose end the arrays that were given inside are no longer needed."""
+        return nullcontext()
+
+
+class Arena(Allocator):
+    """Gives memory front to back, and takes it back all at once.
 
     Fresh large arrays cost page faults in every step; an arena pays for them once. What does not fit is allocated
     on its own, and the next `reset` grows the block to what the last round needed at its height.
@@ -73,7 +90,7 @@ class Arena:
         return array
 
     def view(self, make: Callable[[Array], Views], array: Array) -> Views:
-        """Return make(array), which depends on where the array lies alone; made once for an array of the arena."""
+        """Return make(array), made once for an array of the arena."""
         views = self._views.get(id(array))
         if views is None:
             return make(array)
@@ -95,14 +112,6 @@ class Arena:
     def scratch(self) -> "_Scratch":
         """Take back at the end what is handed out inside: the next array then lies where the cache still is warm."""
         return _Scratch(self, self.used)
-
-
-class Heap(Arena):
-    """An arena that takes each array from the system: for whoever lets go of them one by one."""
-
-    def empty(self, shape: Shape, dtype: DTypeLike) -> Array:
-        """Return an uninitialised C-contiguous array that lives as long as somebody holds it."""
-        return np.empty(shape, dtype)
 
 
 class _Scratch:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from cnnbp.arrays import Arena, Array, Heap
+from cnnbp.arrays import Allocator, Array
 from cnnbp.fast import Operation, Plan, Planner, Replacement, as_written, plan_for
 from cnnbp.fast.operation import CoupledReplacement
 from cnnbp.layers import Context, CoupledLayer, Layer
@@ -50,7 +50,7 @@ class Tape:
         params: Parameters,
         state: Tensors,
         x: Array,
-        arena: Arena,
+        arena: Allocator,
         *,
         training: bool = True,
         keep_everything: bool = False,
@@ -244,5 +244,5 @@ def infer(
 ) -> Array:
     """Return the logits as after training; holds no more than what is still read."""
     letting_go = _LettingGo(network, observer)
-    tape = Tape(network, params, state, x, Heap(), training=False, planner=planner, observer=letting_go)
+    tape = Tape(network, params, state, x, Allocator(), training=False, planner=planner, observer=letting_go)
     return tape.forward()

@@ -6,6 +6,11 @@ tree, so the result has the same bits on any number of cores (of one CPU type, w
 
 Batch norm needs the whole batch: the network is cut before each such node into segments, and every segment runs over
 all micro-batches before the next one starts. Nothing waits inside a segment.
+
+    engine.py    what other packages call; threads, where no processes can be forked
+    worker.py    one process's share: its micro-batches, segment by segment, and batch norm's statistics
+    ranks.py     how processes share a batch: alone, in a team (team.py, shared_memory.py), under MPI (mpi.py)
+    tree.py      the order of all sums
 """
 
 from cnnbp.engine.batch import Inference, MicroBatch, StepResult, micro_batch_size, values_in_use

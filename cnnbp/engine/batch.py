@@ -17,8 +17,8 @@ MICRO_BATCH_BYTES = 4 << 20  # what the largest value of one micro-batch may tak
 class MicroBatch:
     """Some images of a batch and their class indices (m,).
 
-    `images` are x (C, H, W, m), contiguous, or what `prepare` makes x of with an arena's help. Then whoever runs the
-    micro-batch does that work, too, on its own core; it may be another process, which `prepare` is pickled for.
+    `images` are x (C, H, W, m), contiguous, or what `prepare` makes x of with an arena's help. Then the process that
+    runs the micro-batch does that work, too, on its own core; as it may be another one, `prepare` can be pickled.
     """
 
     images: Array

@@ -9,9 +9,9 @@ import numpy as np
 
 from cnnbp.engine.batch import Inference, MicroBatch, StepResult
 from cnnbp.engine.fork import CAN_FORK
+from cnnbp.engine.free_list import FreeList
 from cnnbp.engine.machine import BUFFER, one_blas_thread
-from cnnbp.engine.memory import Memory
-from cnnbp.engine.ranks import ALONE, Ranks
+from cnnbp.engine.ranks import ALONE, Ranks, Sharing
 from cnnbp.engine.tree import Division
 from cnnbp.engine.worker import Result, Work, Worker
 from cnnbp.fast import Planner, plan_for
@@ -51,7 +51,7 @@ class Engine:
         self._worker = _ThreadedWorker(network, loss, seed, ranks, self.threads, planner)
         self._team: Team | None = None
         self._may_fork = processes and self.threads > 1 and ranks is ALONE
-        self._forks = False  # until it is entered: somebody must end what it starts
+        self._forks = False  # until it is entered: its exit ends what it starts
 
     def __enter__(self) -> Self:
         self._resources.enter_context(one_blas_thread())
@@ -111,7 +111,7 @@ class Engine:
 
     def _alone(self, observer: Observer, planner: Planner | None) -> Worker:
         like = self._worker
-        return Worker(self.network, self.loss, like.seed, ALONE, Memory(), planner or like.planner, observer)
+        return Worker(self.network, self.loss, like.seed, ALONE, FreeList(), planner or like.planner, observer)
 
     def _do(
         self, work: Callable[..., Result], params: Parameters, state: Tensors, batch: Sequence[MicroBatch], *key: int
@@ -155,15 +155,15 @@ def _small_buffers() -> Iterator[None]:
         np.setbufsize(before)
 
 
-def _division(ranks: Ranks, batch: Sequence[MicroBatch]) -> Division:
-    return Division.of(ranks, len(batch), sum(len(images.labels) for images in batch))
+def _division(sharing: Sharing, batch: Sequence[MicroBatch]) -> Division:
+    return Division.of(sharing, len(batch), sum(len(images.labels) for images in batch))
 
 
 class _ThreadedWorker(Worker):
     """Runs micro-batches on threads."""
 
     def __init__(self, network: Network, loss: Loss, seed: int, ranks: Ranks, threads: int, planner: Planner) -> None:
-        super().__init__(network, loss, seed, ranks, Memory(), planner)
+        super().__init__(network, loss, seed, ranks, FreeList(), planner)
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
 

@@ -45,7 +45,7 @@ class MpiRanks:
         self._all.Allgatherv(np.ascontiguousarray(mine), [rows, [count * prod(shape) for count in counts]])
         return rows
 
-    conclude = gather  # all ranks go on
+    gather_results = gather  # all ranks train on
 
     def _shape_of_a_row(self, mine: Array, counts: Sequence[int]) -> tuple[int, ...]:
         """Ask the first rank that has any."""

@@ -1,7 +1,9 @@
-"""The processes that work on one batch together: what the engine needs of them, and the one that works alone.
+"""How processes share a batch, and the one that is alone.
 
-Each rank brings a contiguous run of a batch's micro-batches, in the order of the ranks. Every call is made by all
-ranks, in the same order.
+There is one kind of sharing. Each process has a contiguous run of a batch's micro-batches, in the order of their ranks,
+and runs the same step; what they need of each other is `Sharing`: rows gathered, vectors combined. A process on its own
+(`Alone`), a forked team (`team.py`) and MPI (`mpi.py`) do it each in its way, to the same bits. Processes that were
+started together share a whole training, for which `Ranks` adds some calls. All of them make every call, in one order.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -18,16 +20,11 @@ from cnnbp.errors import DataError
 Combine = Callable[[Sequence[Array]], Array]  # may work in place, and return one of the arrays
 
 
-class Ranks(Hashable, Protocol):
-    """Processes that were started together, of which this is number `rank` of `size`, counted from 0."""
+class Sharing(Protocol):
+    """What a step needs of the processes that share its batch; this is number `rank` of `size`, counted from 0."""
 
     rank: int
     size: int
-    host: str
-
-    @property
-    def cores(self) -> int:
-        """How many of its host's cores this process may use."""
 
     def gather(self, mine: Array, counts: Sequence[int]) -> Array:
         """Return every rank's rows, below each other; rank r has counts[r] of them.
@@ -35,8 +32,8 @@ class Ranks(Hashable, Protocol):
         A rank without any gives an empty array of the same dtype.
         """
 
-    def conclude(self, mine: Array, counts: Sequence[int]) -> Array:
-        """Return every rank's rows as `gather` does, to each rank that goes on with them after a batch."""
+    def gather_results(self, mine: Array, counts: Sequence[int]) -> Array:
+        """Return every rank's rows as `gather` does, to the ranks that use what the batch gives; to others anything."""
 
     def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
         """Write into `out` (N,) what `combine` makes of all ranks' vectors (N,), of which rank r has counts[r].
@@ -44,6 +41,16 @@ class Ranks(Hashable, Protocol):
         Each number of the result must follow from the same places of the vectors: they may be combined in slices.
         `out` may be one of `mine`.
         """
+
+
+class Ranks(Sharing, Hashable, Protocol):
+    """Processes that were started together, on one host or several."""
+
+    host: str
+
+    @property
+    def cores(self) -> int:
+        """How many of its host's cores this process may use."""
 
     def broadcast(self, content: bytes) -> bytes:
         """Return what rank 0 gave."""
@@ -74,15 +81,13 @@ class Alone:
         """Return what was given."""
         return mine
 
-    def conclude(self, mine: Array, counts: Sequence[int]) -> Array:
+    def gather_results(self, mine: Array, counts: Sequence[int]) -> Array:
         """Return what was given."""
         return mine
 
     def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
         """Combine what was given."""
-        combined = combine(mine)
-        if combined is not out:
-            out[...] = combined
+        combine_into(out, mine, combine)
 
     def broadcast(self, content: bytes) -> bytes:
         """Return what was given."""
@@ -93,14 +98,21 @@ class Alone:
         return flag
 
     def meet(self, seconds: float | None) -> bool:
-        """Wait for nobody."""
+        """Return at once: there are no others."""
         return True
 
     def abort(self, code: int) -> None:
-        """Leave the end to whoever asks: there is nobody else to end."""
+        """Do nothing: there are no others to end."""
 
 
 ALONE = Alone()
+
+
+def combine_into(out: Array, vectors: Sequence[Array], combine: Combine) -> None:
+    """Write into `out` what `combine`, which may work in place, makes of vectors."""
+    combined = combine(vectors)
+    if combined is not out:
+        out[...] = combined
 
 
 def runs(count: int, size: int) -> list[range]:

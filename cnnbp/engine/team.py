@@ -1,8 +1,9 @@
 """A team: processes of one machine that do a batch side by side, where threads would share one interpreter.
 
-The leader is the process that has the batch. It forks the members once and hands each its run of the micro-batches on
-a board that all of them see; what else they have to tell each other goes through pipes. Each is a rank (`ranks.py`)
-and runs the same step. A member holds nothing that the leader has not, so a team may be given up at any time.
+The leader is the process that has the batch. It forks the members once and gives each its run of the micro-batches in
+memory that all of them see (`shared_memory.py`); what else they have to tell each other goes through pipes. They share
+a batch as all processes do (`ranks.py`). A member holds nothing that the leader has not, so a team may be ended at any
+time.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,25 +17,25 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.engine.batch import MicroBatch
-from cnnbp.engine.board import Board, Posted
 from cnnbp.engine.fork import LOST, ended_if_not_all, fork, portable, received
-from cnnbp.engine.memory import Memory
-from cnnbp.engine.ranks import Alone, Combine, runs
+from cnnbp.engine.free_list import FreeList
+from cnnbp.engine.ranks import Combine, combine_into, runs
+from cnnbp.engine.shared_memory import SharedImages, SharedMemory
 from cnnbp.engine.tree import Division
 from cnnbp.engine.worker import Result, Worker
 from cnnbp.errors import CnnbpError
 from cnnbp.parameters import Parameters, Tensors
 
 
-class TeamRanks(Alone):
-    """One process of a team. The leader, rank 0, has a pipe to each member, and a member one to the leader.
+class TeamSharing:
+    """How one process of a team shares. The leader, rank 0, has a pipe to each member, and a member one to the leader.
 
-    Ranks beyond those that are counted have nothing to do.
+    Gradients are not sent: they lie in the shared memory. Ranks beyond those that are counted have nothing to do.
     """
 
-    def __init__(self, rank: int, pipes: Sequence[Connection], board: Board) -> None:
-        self.rank, self.size, self.pipes, self.board = rank, max(rank, len(pipes)) + 1, pipes, board
-        self._row_of = {id(gradient.vector): row for row, gradient in enumerate(board.gradients)}
+    def __init__(self, rank: int, pipes: Sequence[Connection], shared: SharedMemory) -> None:
+        self.rank, self.size, self.pipes, self.shared = rank, max(rank, len(pipes)) + 1, pipes, shared
+        self._row_of = {id(gradient.vector): row for row, gradient in enumerate(shared.gradients)}
 
     def gather(self, mine: Array, counts: Sequence[int]) -> Array:
         """Return every rank's rows, below each other."""
@@ -42,25 +43,25 @@ class TeamRanks(Alone):
             [leader] = self.pipes
             leader.send(mine)
             return leader.recv()
-        rows = self.conclude(mine, counts)
+        rows = self.gather_results(mine, counts)
         for pipe in self.pipes[: len(counts) - 1]:
             pipe.send(rows)
         return rows
 
-    def conclude(self, mine: Array, counts: Sequence[int]) -> Array:
-        """Return every rank's rows to the leader, a member its own: only the leader goes on with them."""
+    def gather_results(self, mine: Array, counts: Sequence[int]) -> Array:
+        """Return every rank's rows to the leader, which alone uses them, and its own to a member."""
         if self.rank:
             self.pipes[0].send(mine)
             return mine
         return np.concatenate([mine, *self._answers(counts)])
 
     def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
-        """Write to the leader's `out` what `combine` makes of all vectors; those of members lie on the board."""
+        """Write to the leader's `out` what `combine` makes of all vectors; the members' are in shared memory."""
         if self.rank:
             self.pipes[0].send([self._row_of[id(vector)] for vector in mine])
         else:
             rows = [row for answer in self._answers(counts) for row in answer]
-            super().combine([*mine, *(self.board.gradients[row].vector for row in rows)], counts, combine, out)
+            combine_into(out, [*mine, *(self.shared.gradients[row].vector for row in rows)], combine)
 
     def _answers(self, counts: Sequence[int]) -> list[Any]:
         """Return what the members send. Raises what one of them raised, EOFError for one that is no more."""
@@ -73,7 +74,7 @@ class Task:
 
     work: Callable[..., object]
     state: Tensors
-    batch: Sequence[Posted]
+    batch: Sequence[SharedImages]
     key: tuple[int, ...]
     leaves: tuple[int, ...]
     images: tuple[int, ...]
@@ -85,17 +86,17 @@ class Team:
     def __init__(self, leader: Worker, size: int, params: Parameters, batch: Sequence[MicroBatch]) -> None:
         """Form a team of `size` around a worker. Raises OSError where the system gives no memory or no process."""
         self._size, each = size, _most_gradients(batch, size)
-        self._board = board = Board(params, batch, (size - 1) * each)
+        self._shared = shared = SharedMemory(params, batch, (size - 1) * each)
         with ended_if_not_all() as self._members:
             for rank in range(1, size):
-                memory = Memory(board.gradients[(rank - 1) * each : rank * each])
-                self._members.append(fork(partial(_serve, leader, rank, board, memory)))
+                free = FreeList(shared.gradients[(rank - 1) * each : rank * each])
+                self._members.append(fork(partial(_serve, leader, rank, shared, free)))
         self._pipes = [member.pipe for member in self._members]
-        self._worker = _rank_like(leader, TeamRanks(0, self._pipes, board), leader.memory)
+        self._worker = _worker_like(leader, TeamSharing(0, self._pipes, shared), leader.free)
 
     def suits(self, params: Parameters, batch: Sequence[MicroBatch]) -> bool:
         """Tell whether there is room for a batch."""
-        return self._board.has_room(params, batch, (self._size - 1) * _most_gradients(batch, self._size))
+        return self._shared.has_room(params, batch, (self._size - 1) * _most_gradients(batch, self._size))
 
     def do(
         self, work: Callable[..., Result], params: Parameters, state: Tensors, batch: Sequence[MicroBatch], *key: int
@@ -107,12 +108,12 @@ class Team:
         parts = [[batch[place] for place in run] for run in runs(len(batch), min(self._size, len(batch)))]
         leaves = tuple(map(len, parts))
         images = tuple(sum(len(micro_batch.labels) for micro_batch in part) for part in parts)
-        self._board.params.vector[...] = params.vector
-        posted = iter(self._board.show(batch[leaves[0] :]))
+        self._shared.params.vector[...] = params.vector
+        written = iter(self._shared.write(batch[leaves[0] :]))
         try:
             for pipe, count in zip(self._pipes, leaves[1:], strict=False):
-                pipe.send(Task(work, state, list(islice(posted, count)), key, leaves, images))
-            division = Division(self._worker.ranks, leaves, images)
+                pipe.send(Task(work, state, list(islice(written, count)), key, leaves, images))
+            division = Division(self._worker.sharing, leaves, images)
             return work(self._worker, params, state, parts[0], division, *key)
         except (EOFError, ConnectionError) as error:
             raise CnnbpError(f"one of the processes that share the work {LOST}") from error
@@ -123,23 +124,23 @@ class Team:
             member.end()
 
 
-def _rank_like(worker: Worker, ranks: TeamRanks, memory: Memory) -> Worker:
-    return Worker(worker.network, worker.loss, worker.seed, ranks, memory, worker.planner)
+def _worker_like(worker: Worker, sharing: TeamSharing, free: FreeList) -> Worker:
+    return Worker(worker.network, worker.loss, worker.seed, sharing, free, worker.planner)
 
 
-def _serve(like: Worker, rank: int, board: Board, memory: Memory, leader: Connection) -> None:
+def _serve(like: Worker, rank: int, shared: SharedMemory, free: FreeList, leader: Connection) -> None:
     """Do what the leader says until it closes the pipe."""
-    ranks = TeamRanks(rank, [leader], board)
-    worker = _rank_like(like, ranks, memory)
+    sharing = TeamSharing(rank, [leader], shared)
+    worker = _worker_like(like, sharing, free)
     while True:
         try:
             task: Task = leader.recv()
         except EOFError:
             return
-        batch = [board.read(posted) for posted in task.batch]
-        division = Division(ranks, task.leaves, task.images)
+        batch = [shared.read(images) for images in task.batch]
+        division = Division(sharing, task.leaves, task.images)
         try:
-            task.work(worker, board.params, task.state, batch, division, *task.key)
+            task.work(worker, shared.params, task.state, batch, division, *task.key)
         except Exception as error:
             leader.send(portable(error))
 

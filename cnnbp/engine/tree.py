@@ -14,12 +14,12 @@ from typing import TypeVar
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.engine.memory import Memory
-from cnnbp.engine.ranks import Ranks
+from cnnbp.engine.free_list import FreeList
+from cnnbp.engine.ranks import Sharing
 from cnnbp.parameters import Parameters
 
 Leaf = TypeVar("Leaf")
-Node = tuple[int, int]
+TreeNode = tuple[int, int]
 
 
 def tree_sum(leaves: Sequence[Leaf], add: Callable[[Leaf, Leaf], Leaf]) -> Leaf:
@@ -27,12 +27,12 @@ def tree_sum(leaves: Sequence[Leaf], add: Callable[[Leaf, Leaf], Leaf]) -> Leaf:
     return node_sum(root(len(leaves)), {(0, place): leaf for place, leaf in enumerate(leaves)}, len(leaves), add)
 
 
-def root(count: int) -> Node:
+def root(count: int) -> TreeNode:
     """Return the node that is the sum of all leaves."""
     return max(count - 1, 0).bit_length(), 0
 
 
-def node_sum(node: Node, known: Mapping[Node, Leaf], count: int, add: Callable[[Leaf, Leaf], Leaf]) -> Leaf:
+def node_sum(node: TreeNode, known: Mapping[TreeNode, Leaf], count: int, add: Callable[[Leaf, Leaf], Leaf]) -> Leaf:
     """Return a node of the tree over `count` leaves, given enough of the nodes below it."""
     if node in known:
         return known[node]
@@ -41,7 +41,7 @@ def node_sum(node: Node, known: Mapping[Node, Leaf], count: int, add: Callable[[
     return add(left, node_sum((level, place + 1), known, count, add)) if (place + 1) << level < count else left
 
 
-def largest_nodes(start: int, end: int, count: int) -> list[Node]:
+def largest_nodes(start: int, end: int, count: int) -> list[TreeNode]:
     """Return from left to right the fewest nodes, and the highest of equals, that make up the leaves start … end."""
     nodes, top = [], root(count)[0]
     while start < end:
@@ -57,19 +57,19 @@ def largest_nodes(start: int, end: int, count: int) -> list[Node]:
 
 @dataclass(frozen=True)
 class Division:
-    """How the ranks have divided a batch: how many micro-batches, and images, each of them has."""
+    """How the processes have divided a batch: how many micro-batches, and images, each of them has."""
 
-    ranks: Ranks
+    sharing: Sharing
     leaves: tuple[int, ...]
     images: tuple[int, ...]
 
     @staticmethod
-    def of(ranks: Ranks, leaves: int, images: int) -> "Division":
-        """Ask every rank what it has."""
-        if ranks.size == 1:
-            return Division(ranks, (leaves,), (images,))
-        table = ranks.gather(np.array([[leaves, images]]), [1] * ranks.size)
-        return Division(ranks, *map(tuple, table.T.tolist()))
+    def of(sharing: Sharing, leaves: int, images: int) -> "Division":
+        """Ask every process what it has."""
+        if sharing.size == 1:
+            return Division(sharing, (leaves,), (images,))
+        table = sharing.gather(np.array([[leaves, images]]), [1] * sharing.size)
+        return Division(sharing, *map(tuple, table.T.tolist()))
 
     @property
     def count(self) -> int:
@@ -83,53 +83,53 @@ class Division:
 
     @property
     def first(self) -> int:
-        """Which of the batch's micro-batches this rank's first one is."""
-        return sum(self.leaves[: self.ranks.rank])
+        """Which of the batch's micro-batches this process's first one is."""
+        return sum(self.leaves[: self.sharing.rank])
 
     @property
-    def nodes(self) -> list[list[Node]]:
-        """The nodes that each rank can sum up on its own."""
+    def nodes(self) -> list[list[TreeNode]]:
+        """The nodes that each process can sum up on its own."""
         return _nodes_of(self.leaves)
 
     @property
-    def mine(self) -> list[Node]:
-        """The nodes that this rank sums up."""
-        return self.nodes[self.ranks.rank]
+    def mine(self) -> list[TreeNode]:
+        """The nodes that this process sums up."""
+        return self.nodes[self.sharing.rank]
 
     @property
     def counts(self) -> list[int]:
-        """How many nodes each rank sums up."""
+        """How many nodes each process sums up."""
         return [len(nodes) for nodes in self.nodes]
 
     def total(self, values: Sequence[Leaf], add: Callable[[Leaf, Leaf], Leaf]) -> Leaf:
-        """Return the sum of the whole batch from all ranks' nodes."""
+        """Return the sum of the whole batch from all processes' nodes."""
         nodes = (node for nodes in self.nodes for node in nodes)
         return node_sum(root(self.count), dict(zip(nodes, values, strict=True)), self.count, add)
 
     def sum(self, shares: Sequence[Array], add: Callable[[Array, Array], Array]) -> Array:
-        """Return the sum of all ranks' micro-batches, given this rank's."""
+        """Return the sum over all micro-batches, given this process's shares."""
         leaves = {(0, self.first + place): share for place, share in enumerate(shares)}
         sums = np.array([node_sum(node, leaves, self.count, add) for node in self.mine])
-        return self.total(list(self.ranks.gather(sums, self.counts)), add)
+        return self.total(list(self.sharing.gather(sums, self.counts)), add)
 
 
 @lru_cache(maxsize=8)
-def _nodes_of(leaves: tuple[int, ...]) -> list[list[Node]]:
-    """Return the nodes of each rank's run of leaves; nearly all steps are divided alike."""
+def _nodes_of(leaves: tuple[int, ...]) -> list[list[TreeNode]]:
+    """Return the nodes of each process's run of leaves; nearly all steps are divided alike."""
     edges = pairwise(accumulate(leaves, initial=0))
     return [largest_nodes(start, end, sum(leaves)) for start, end in edges]
 
 
 class GradientSum:
-    """The tree over gradients that come in any order, from any thread, and at last from the other ranks.
+    """The tree over gradients that come in any order, from any thread, and at last from the other processes.
 
-    Whoever brings the second of two neighbours adds them, while both are in its cache, and goes on upwards.
+    The thread that brings the second of two neighbours adds them, while both are in its cache, and goes on upwards.
     """
 
-    def __init__(self, division: Division, memory: Memory) -> None:
-        self._division, self._memory = division, memory
+    def __init__(self, division: Division, free: FreeList) -> None:
+        self._division, self._free = division, free
         self._ends = set(division.mine)
-        self._waiting: dict[Node, Parameters] = {}  # sums that wait for their neighbours, or for the other ranks
+        self._waiting: dict[TreeNode, Parameters] = {}  # that wait for their neighbours, or for other processes
         self._lock = Lock()
 
     def add(self, place: int, gradient: Parameters) -> None:
@@ -144,18 +144,18 @@ class GradientSum:
                         self._waiting[level, place] = gradient
                         return
                 gradient.vector += other.vector  # a + b = b + a to the bit
-                self._memory.return_gradient(other)
+                self._free.return_gradient(other)
             level, place, count = level + 1, place // 2, -(-count // 2)
         self._waiting[level, place] = gradient
 
     def total(self, like: Parameters) -> Parameters:
-        """Return the sum over all ranks, once this rank's micro-batches are all added."""
+        """Return the sum over all processes, once this one's micro-batches are all added."""
         sums = [self._waiting[node] for node in self._division.mine]
-        total = sums[0] if sums else self._memory.take_gradient(like)
+        total = sums[0] if sums else self._free.take_gradient(like)
         vectors = [gradient.vector for gradient in sums]
-        self._division.ranks.combine(vectors, self._division.counts, self._combine, total.vector)
+        self._division.sharing.combine(vectors, self._division.counts, self._combine, total.vector)
         for gradient in sums[1:]:
-            self._memory.return_gradient(gradient)
+            self._free.return_gradient(gradient)
         return total
 
     def _combine(self, vectors: Sequence[Array]) -> Array:

@@ -35,7 +35,8 @@ class QuarteredConv2d(Replacement):
     """Same as Conv2d and then MaxPool2d of 2×2, by a convolution for each of the four places of the pool's windows.
 
     y = maxpool(W ⋆ x) + b: (C, H, W, M) → (filters, OH/2, OW/2, M). Adding b keeps order, so it may wait for the pool.
-    There is no dx: a network's first layer needs none. Where the next convolution reads strips, y is in strips (OH/2, OW/2/S, filters, S·M).
+    There is no dx: a network's first layer needs none. Where the next convolution reads strips, y is in S strips,
+    (OH/2, OW/2/S, filters, S·M).
     """
 
     kernel = "quarters, pools"

@@ -89,11 +89,11 @@ def step_memory(
         per_image = (alone.peak(measured) - gradient - alone.peak(measured // 2)) / (measured // 2)
         peak += ceil(per_image * (batch_size - measured) + gradient * log2(batch_size / measured))
     if threads > 1 and batch_size > m:
-        peak += _on_board(network, batch_size - ceil(ceil(batch_size / m) / threads) * m)
+        peak += _shared(network, batch_size - ceil(ceil(batch_size / m) / threads) * m)
     return StepMemory(batch_size, m, threads, peak)
 
 
-def _on_board(network: Network, images: int) -> int:
+def _shared(network: Network, images: int) -> int:
     """Return the bytes that processes see in common: the parameters, and the images of all but the first of them."""
     return (network.layout.size + prod(network.input_shape) * images) * np.dtype(DTYPE).itemsize
 

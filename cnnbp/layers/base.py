@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from pydantic import BaseModel, ConfigDict, Field
 
-from cnnbp.arrays import Arena, Array, Shape
+from cnnbp.arrays import Allocator, Array, Shape
 from cnnbp.layers.initialisers import Initialiser
 from cnnbp.layers.operators import Operator
 
@@ -64,13 +64,17 @@ class Window:
 
 @dataclass(slots=True)
 class Context:
-    """What a layer may know of the pass that it takes part in."""
+    """What a layer may know of the pass that it takes part in.
 
-    arena: Arena = field(default_factory=Arena)
+    Where memory is, what may be overwritten and what is not wanted are offers to what must be fast: a layer may do
+    without them all.
+    """
+
+    arena: Allocator = field(default_factory=Allocator)
     training: bool = False
     wants_dx: bool = True  # False for the first layer: the gradient of the images is not needed
     may_overwrite: bool = False  # whether x (forward) or dy (backward) is free to be reused for the result
-    state: Params = field(default_factory=dict)
+    state: Params = field(default_factory=dict)  # running statistics
     accumulators: Params = field(default_factory=dict)  # memory for ∂L/∂θ, by name, where backward may write it
     stream: tuple[int, ...] = ()  # (seed, step, node, micro-batch): equal keys, equal random numbers
     empty: Callable[[Shape, DTypeLike], Array] = field(init=False)  # memory that lives as long as the step

@@ -126,10 +126,10 @@ def test_an_engine_that_nobody_has_entered_starts_no_process_and_a_closed_one_gi
     with engine:
         engine.step(params, state, images_of([2] * 4))
         team = weakref.ref(engine._team)
-        board = weakref.ref(engine._team._board)
+        shared = weakref.ref(engine._team._shared)
     assert engine.step(params, state, images_of([2] * 4)).losses.shape == (8,)
     gc.collect()
-    assert (team(), board()) == (None, None)
+    assert (team(), shared()) == (None, None)
     assert children() == before
     assert np.getbufsize() == buffer
 

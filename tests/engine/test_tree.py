@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnnbp.engine.memory import Memory
+from cnnbp.engine.free_list import FreeList
 from cnnbp.engine.ranks import ALONE, run_of
 from cnnbp.engine.tree import Division, GradientSum, largest_nodes, tree_sum
 from cnnbp.parameters import Layout
@@ -44,7 +44,7 @@ def test_any_number_of_ranks_gives_the_same_bits(count: int, size: int) -> None:
     layout = Layout({"dense1": {"W": (5,)}})
 
     def work(ranks: ThreadRanks) -> tuple[bytes, bytes]:
-        run, memory = run_of(count, ranks), Memory()
+        run, memory = run_of(count, ranks), FreeList()
         division = Division.of(ranks, len(run), 3 * len(run))
         assert (division.count, division.size, division.first) == (count, 3 * count, run.start)
         statistics = division.sum([leaves[place] for place in run], np.add)

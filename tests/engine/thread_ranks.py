@@ -23,7 +23,7 @@ class ThreadRanks(Alone):
         assert len(mine) == counts[self.rank]
         return np.concatenate([rows for rows in self._all(mine) if len(rows)])
 
-    conclude = gather
+    gather_results = gather
 
     def combine(self, mine: Sequence[Array], counts: Sequence[int], combine: Combine, out: Array) -> None:
         assert len(mine) == counts[self.rank]

@@ -13,8 +13,8 @@ from cnnbp.parameters import Parameters
 _LINE = 64  # bytes of a cache line: what two processes write never shares one
 
 
-class Board:
-    """Shared by this process and those that it forks afterwards; what they write there, all see."""
+class SharedMemory:
+    """Seen by this process and those that it forks afterwards; what one of them writes there, all see."""
 
     def __init__(self, like: Parameters, batch: Sequence[MicroBatch], gradients: int) -> None:
         """Raises OSError where the system has not so much memory to give."""
@@ -29,32 +29,32 @@ class Board:
         alike = params.layout is self.params.layout and params.vector.dtype == self.params.vector.dtype
         return alike and _bytes_of(batch) <= len(self._images) and gradients <= len(self.gradients)
 
-    def show(self, batch: Sequence[MicroBatch]) -> list["Posted"]:
-        """Copy the images here, and return where each micro-batch lies."""
-        posted, start = [], 0
+    def write(self, batch: Sequence[MicroBatch]) -> list["SharedImages"]:
+        """Copy the images here, and return where those of each micro-batch lie."""
+        written, start = [], 0
         for micro_batch in batch:
             images = micro_batch.images
-            posted.append(Posted(start, images.shape, images.dtype, replace(micro_batch, images=images[:0])))
-            self._view(posted[-1])[...] = images
+            written.append(SharedImages(start, images.shape, images.dtype, replace(micro_batch, images=images[:0])))
+            self._view(written[-1])[...] = images
             start += _whole_lines(images.nbytes)
-        return posted
+        return written
 
-    def read(self, posted: "Posted") -> MicroBatch:
+    def read(self, written: "SharedImages") -> MicroBatch:
         """Return a micro-batch, its images as they lie here."""
-        return replace(posted.without_images, images=self._view(posted))
+        return replace(written.micro_batch, images=self._view(written))
 
-    def _view(self, posted: "Posted") -> Any:
-        return np.ndarray(posted.shape, posted.dtype, self._images, posted.start)
+    def _view(self, written: "SharedImages") -> Any:
+        return np.ndarray(written.shape, written.dtype, self._images, written.start)
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
-    """Where on a board the images of a micro-batch lie, and all else of it."""
+class SharedImages:
+    """Where in shared memory the images of a micro-batch lie, and the micro-batch without them."""
 
     start: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    without_images: MicroBatch
+    micro_batch: MicroBatch
 
 
 def _bytes_of(batch: Sequence[MicroBatch]) -> int:

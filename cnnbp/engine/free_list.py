@@ -1,13 +1,14 @@
-"""Memory that passes from one micro-batch to the next: a tape with its arena, a vector for the gradient."""
+"""Memory that is free to be used again: a tape with its arena, a vector for a gradient."""
 
 from collections.abc import Sequence
 
+from cnnbp.arrays import Arena
 from cnnbp.parameters import Parameters
 from cnnbp.tape import Tape
 
 
-class Memory:
-    """What earlier micro-batches are done with. Threads take from it and give back as they like."""
+class FreeList:
+    """The tapes and gradients that earlier micro-batches are done with. Any thread may take from it and give back."""
 
     def __init__(self, gradients: Sequence[Parameters] = ()) -> None:
         """`gradients` is memory for them to begin with."""
@@ -16,12 +17,12 @@ class Memory:
         self._lent: Parameters | None = None
 
     def take_tape(self) -> Tape | None:
-        """Return a tape that has done its work, with its arena empty."""
+        """Return a tape that has done its work, if there is one; its arena's memory is taken back."""
         try:
             tape = self._tapes.pop()
         except IndexError:
             return None
-        tape.arena.reset()
+        arena_of(tape).reset()
         return tape
 
     def return_tape(self, tape: Tape) -> None:
@@ -30,7 +31,7 @@ class Memory:
         self._tapes.append(tape)
 
     def take_gradient(self, like: Parameters) -> Parameters:
-        """Return uninitialised memory for a gradient of such parameters; what is there for others is let go."""
+        """Return uninitialised memory for a gradient of such parameters; what is there for others is dropped."""
         while True:
             try:
                 gradient = self._gradients.pop()
@@ -49,3 +50,9 @@ class Memory:
     def return_gradient(self, gradient: Parameters) -> None:
         """Say that the gradient is not needed any more."""
         self._gradients.append(gradient)
+
+
+def arena_of(tape: Tape) -> Arena:
+    """Return where a tape of the engine has its memory."""
+    assert isinstance(tape.arena, Arena)
+    return tape.arena
