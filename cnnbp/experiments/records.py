@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from cnnbp.config import load_config, read_plain
 from cnnbp.errors import CheckpointError, CnnbpError
 from cnnbp.files import opened
@@ -15,6 +17,7 @@ from cnnbp.training.run_directory import CHECKPOINTS, RunDirectory
 from cnnbp.training.state import EpochMetrics, best_epoch
 from cnnbp.training.summary import Evaluation
 
+_EPOCH, _EVALUATION = TypeAdapter(EpochMetrics), TypeAdapter(Evaluation)
 _UNFINISHED = "unfinished"  # it runs still, or was killed
 
 
@@ -72,7 +75,7 @@ def find_runs(root: Path) -> list[Path]:
         raise CheckpointError(f"{str(root)!r} is no folder")
     found = []
     for folder, subfolders, files in os.walk(root):
-        if "config.yaml" in files and CHECKPOINTS in subfolders:
+        if "config.yaml" in files and CHECKPOINTS in subfolders and (Path(folder) / "config.yaml").is_file():
             found.append(Path(folder))
             subfolders.clear()
         subfolders.sort()
@@ -104,7 +107,7 @@ def _outcome(path: Path) -> tuple[str, Evaluation | None]:
         with opened(path / "summary.json") as file:
             summary = json.load(file)
         evaluation = summary["evaluation"]
-        return str(summary["status"]), Evaluation(**evaluation) if evaluation else None
+        return str(summary["status"]), _EVALUATION.validate_python(evaluation) if evaluation else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return _UNFINISHED, None
 
@@ -120,6 +123,6 @@ def _epochs(file: Path) -> Iterator[EpochMetrics]:
     for line in lines:
         try:
             row = json.loads(line)
-            yield EpochMetrics(**{name: row[name] for name in names})
+            yield _EPOCH.validate_python({name: row[name] for name in names})
         except (ValueError, KeyError, TypeError, RecursionError):
             return

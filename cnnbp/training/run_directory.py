@@ -62,7 +62,7 @@ class MetricsLog:
         times: dict[int, Row] = {}
         with suppress(OSError), opened(self.jsonl) as file:
             for line in file:
-                with suppress(ValueError, KeyError, TypeError, RecursionError):
+                with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
                     row = json.loads(line)
                     times[row["epoch"]] = {name: float(row[name]) for name in _TIMES if isfinite(row[name])}
         return times

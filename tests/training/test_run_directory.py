@@ -233,6 +233,7 @@ def test_starting_from_a_history_drops_what_came_after_it_and_keeps_the_times(lo
         b"[" * 100_000 + b"\n",
         b'{"epoch": 3, "images_per_second": "fast", "seconds": [1]}\n',
         b'{"epoch": 3, "images_per_second": NaN, "seconds": 1e999}\n',
+        b'{"epoch": 3, "images_per_second": 1' + b"0" * 400 + b', "seconds": 1}\n',
     ],
 )
 def test_a_line_that_was_cut_off_or_is_something_else_is_written_anew(log, damage):
