@@ -23,7 +23,7 @@ from cnnbp.gradcheck.whole_step import ENGINE, compare_step
 from cnnbp.gradcheck.workers import Workers
 from cnnbp.network import Network, Node
 
-MICRO_BATCHES = 3  # of a whole step, where training has so many: two neighbours, and one without
+MICRO_BATCHES = 5  # of a whole step, where training has so many: two for each of two processes, and an odd one
 _WRITTEN = 8  # times what an image takes in training, as written and in float64
 DTYPE = np.dtype(np.float32)  # what training computes in
 
@@ -110,9 +110,18 @@ class AsTrained:
 
     @cached_property
     def guilty(self) -> tuple[Deviation, ...]:
-        """What is wrong with operations alone; else the first wrong number of the step."""
+        """What is wrong with operations alone; else the first wrong number of the step.
+
+        Where every number on the way is right and no parameter's gradient is, it is the sum of them that is wrong.
+        """
         alone = tuple(deviation for deviation in self.operations if deviation.wrong)
-        return alone or tuple(deviation for deviation in self.step if deviation.wrong)[:1]
+        if alone:
+            return alone
+        wrong = [deviation for deviation in self.step if deviation.wrong]
+        sums = [deviation for deviation in self.step if deviation.of_parameter]
+        if sums and [deviation for deviation in wrong if deviation.node != ENGINE] == sums:
+            return (replace(wrong[0], node=ENGINE, kernel=None, tensor=f"∂L/∂{wrong[0].node}.{wrong[0].tensor[1:]}"),)
+        return tuple(wrong[:1])
 
     @property
     def blame(self) -> tuple[str, ...]:
@@ -150,5 +159,5 @@ def check_as_trained(point: Point, training: Training, *, seed: int = 0, threads
         several = here.with_images(count * size - (size // 2 if len(training.sizes) > 1 else 0))
         engine = training.engine(network, point.loss, threads=threads, seed=seed, planner=training.planner)
         with engine, np.errstate(all="ignore"):
-            step = tuple(compare_step(several, several.elsewhere(seed), size, engine))
+            step = tuple(compare_step(several, several.elsewhere(seed), size, engine, seed))
     return AsTrained(training, compared, training.kernels(network), operations, step, perf_counter() - start)

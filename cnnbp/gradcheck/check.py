@@ -71,7 +71,7 @@ def check_network(
         jittered=_tensor_results(findings),
         float32=float32,
     )
-    if training and report.verdict != "fail":
+    if training and report.gradients_hold:
         as_trained = check_as_trained(given, training, seed=seed, threads=threads)
         report = replace(report, as_trained=as_trained.only(nodes) if tensors else as_trained)
     return traced(replace(report, seconds=perf_counter() - start), network)

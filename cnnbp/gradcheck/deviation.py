@@ -39,6 +39,11 @@ class Deviation:
         return not self.units <= self.allowed
 
     @property
+    def of_parameter(self) -> bool:
+        """Whether it is of ∂L/∂θ: dW, dγ, …"""
+        return self.tensor.startswith("d") and self.tensor != "dx"
+
+    @property
     def gravity(self) -> float:
         """What share of the allowed it is."""
         return self.units / self.allowed

@@ -116,6 +116,12 @@ class GradcheckReport(Shown):
         return gravest([*(layer.verdict for layer in self.layers), *tensors])
 
     @property
+    def gradients_hold(self) -> bool:
+        """Whether no gradient is wrong, layer by layer and end to end, of the network as it is written."""
+        verdicts = [result.verdict for result in (*self.tensors, *self.jittered)]
+        return bool(verdicts) and "fail" not in (*verdicts, *(layer.verdict for layer in self.layers))
+
+    @property
     def blame(self) -> tuple[str, ...]:
         """The layers that fail on their own; where none does, what fails as trained."""
         alone = tuple(layer.name for layer in self.layers if layer.verdict == "fail")

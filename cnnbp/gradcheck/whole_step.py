@@ -39,13 +39,13 @@ STEP = 1  # which keys the random streams
 Pick = Callable[[Gradients], Array]
 
 
-def compare_step(point: Point, other: Point, size: int, engine: Engine) -> Iterator[Deviation]:
+def compare_step(point: Point, other: Point, size: int, engine: Engine, seed: int) -> Iterator[Deviation]:
     """Yield how far a step over micro-batches of `size` images is from the network as it is written.
 
     First what is computed on the way, in its order, then what the engine gives otherwise. The points are in float32;
-    the engine takes a step at the other one before.
+    the engine, whose random streams are keyed by `seed`, takes a step at the other one before.
     """
-    batch, trace = micro_batches(point, size), _Trace(point)
+    batch, trace = micro_batches(point, size), _Trace(point, seed)
     seen = engine.observe(trace, point.params, point.state, batch, STEP)
     comparison = _StepComparison(trace, seen)
     yield from comparison.on_the_way()
@@ -61,19 +61,19 @@ def micro_batches(point: Point, size: int) -> list[MicroBatch]:
 
 @dataclass
 class _Seen:
-    """What an operation gave for one micro-batch, as a feature map, ∂L/∂ of that, and what else tells its pieces."""
+    """What an operation gave for one micro-batch, as a feature map, ∂L/∂ of that, and where its maxima were."""
 
     operation: Operation
     y: Array
-    pieces: Array | None
+    winners: Array | None
     dy: Array | None = None
 
 
 class _Trace:
     """Observes a step. Plans may differ between micro-batches, and so may the values that are made at all."""
 
-    def __init__(self, point: Point) -> None:
-        self.point = point
+    def __init__(self, point: Point, seed: int) -> None:
+        self.point, self.seed = point, seed
         self.micro_batches: dict[int, dict[int, _Seen]] = {}  # by ordinal; in each by the index of the value
         self._images: dict[int, Array] = {}
 
@@ -84,14 +84,12 @@ class _Trace:
 
     def forward(self, tape: Tape, operation: Operation) -> None:
         """Copy what an operation gave."""
-        pieces = None
-        if isinstance(operation.nodes[0].layer, Dropout):
-            pieces = tape.caches[operation.output]
-        elif _pools(operation) and isinstance(operation.layer, Replacement):
-            pieces = operation.layer.winners(tape.caches[operation.output])
+        winners = None
+        if _pools(operation) and isinstance(operation.layer, Replacement):
+            winners = operation.layer.winners(tape.caches[operation.output])
         self._images[tape.stream[2]] = tape.values[INPUT]
         seen = self.micro_batches.setdefault(tape.stream[2], {})
-        seen[operation.output] = _Seen(operation, _copied(tape.values[operation.output], operation.gives), pieces)
+        seen[operation.output] = _Seen(operation, _copied(tape.values[operation.output], operation.gives), winners)
 
     def backward(self, tape: Tape, operation: Operation) -> None:
         """Copy the gradient of its output."""
@@ -111,11 +109,14 @@ class _Trace:
             if isinstance(node.layer, PiecewiseLayer):
                 x = np.concatenate([read[node.index] for read in reads], axis=-1)
                 is_mask = isinstance(node.layer, Dropout)
-                caches[node.index] = x if is_mask else node.layer.forward({}, x, Context(training=True))[1]
+                caches[node.index] = x if is_mask else node.layer.forward({}, x, Context())[1]
         return caches
 
     def _reads(self, ordinal: int) -> Iterator[tuple[int, Array]]:
-        """Yield what each piecewise node has read, or numbers that put it and those behind it on the same pieces."""
+        """Yield what each piecewise node has read, or numbers that put it and those behind it on the same pieces.
+
+        Of dropout yield the mask, drawn as it should have been.
+        """
         seen = self.micro_batches[ordinal]
         for each in seen.values():
             nodes = [node for node in each.operation.nodes if isinstance(node.layer, PiecewiseLayer)]
@@ -125,13 +126,18 @@ class _Trace:
             else:
                 x = _stand_in(each)
             for node in nodes:
-                yield node.index, each.pieces if isinstance(node.layer, Dropout) and each.pieces is not None else x
+                if isinstance(node.layer, Dropout):
+                    stream = (self.seed, STEP, node.index, ordinal)
+                    _, mask = node.layer.forward({}, x, Context(training=True, stream=stream))
+                    assert mask is not None  # as this is training
+                    x = mask
+                yield node.index, x
                 x, _ = node.layer.forward({}, x, Context())
 
 
 def _stand_in(seen: _Seen) -> Array:
     """Return numbers that put the piecewise layers behind a convolution on the pieces that gave y."""
-    y, winners, nodes = seen.y, seen.pieces, seen.operation.nodes
+    y, winners, nodes = seen.y, seen.winners, seen.operation.nodes
     if winners is None:
         return y
     window = next(node.layer.window(node.input_shapes[0]) for node in nodes if isinstance(node.layer, MaxPool2d))

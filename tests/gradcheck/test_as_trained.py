@@ -8,6 +8,7 @@ import pytest
 
 from cnnbp.config import load_config
 from cnnbp.fast import as_written
+from cnnbp.fast.kernels import pairs
 from cnnbp.gradcheck import Training, check_network
 from cnnbp.gradcheck.as_trained import check_as_trained
 from cnnbp.gradcheck.bugs import plant_in_training
@@ -66,7 +67,7 @@ def test_batches_of_any_size_pass_whatever_reads_the_images(layers, batch, micro
 def test_the_fewest_images_with_all_kernels_are_compared_end_to_end():
     at, training = configured("cats_dogs", train__batch_size=100)
     count, size = training.compared(at.network)
-    assert (training.micro_batch, training.micro_batches, count) == (16, 7, 3)
+    assert (training.micro_batch, training.micro_batches, count) == (16, 7, 5)
     assert set(training.kernels(at.network, size).values()) == set(training.kernels(at.network).values())
     assert set(training.kernels(at.network, size // 2).values()) != set(training.kernels(at.network).values())
 
@@ -96,6 +97,19 @@ def test_a_wrong_kernel_is_blamed_with_its_node_and_the_layer_alone_is_not():
     assert (report.verdict, report.blame) == ("fail", ("conv2d2",))
     assert report.hint == "as trained, conv2d2 (winograd): dW is -3 times what it should be"
     assert {layer.verdict for layer in report.layers} == {"pass"}
+
+
+def test_a_kernel_that_is_wrong_in_float64_too_is_blamed_and_not_only_its_sums(monkeypatch):
+    right = pairs.give_back
+
+    def doubled(winners, dy, dz, rows):
+        right(winners, 2 * dy, dz, rows)
+
+    monkeypatch.setattr(pairs, "give_back", doubled)
+    at, training = configured("lecture")
+    report = check_network(at.network, at.loss, at.params, at.state, at.x, at.labels, entries=3, training=training)
+    assert "do not sum to the batch's" in report.problems[0]
+    assert report.blame == ("maxpool2d1",)
 
 
 def test_what_is_wrong_between_operations_is_the_engines():

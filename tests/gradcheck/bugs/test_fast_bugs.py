@@ -79,6 +79,6 @@ def test_a_broken_engine_is_right_where_it_is_only_observed():
     broken = plant_in_training(network, training, "engine:gradient-twice").engine(network, loss, threads=1)
     with broken, training.engine(network, loss, threads=1) as right:
         batch = micro_batches(at, 8)
-        seen = broken.observe(_Trace(at), params, state, batch, 1)
+        seen = broken.observe(_Trace(at, 0), params, state, batch, 1)
         np.testing.assert_array_equal(seen.gradient.vector, right.step(params, state, batch, 1).gradient.vector)
         assert not np.array_equal(broken.step(params, state, batch, 1).gradient.vector, seen.gradient.vector)
