@@ -1,8 +1,8 @@
 """Networks drawn at random over every layer and option: one seed, one network with its parameters and a batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -15,13 +15,15 @@ from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredErro
 from cnnbp.network import Network
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.tape import Tape
-
-Choice = TypeVar("Choice")
+from tests.samples import Dice, Options, samples_of
 
 ACTIVATIONS = tuple(layer.type for layer in LAYERS if layer.suits)
-ANYWHERE = (*ACTIVATIONS, "batchnorm", "dropout", "residual")
-OVER_IMAGES = (*["conv2d", "maxpool2d", "avgpool2d", "residual", "batchnorm"] * 2, *ANYWHERE)
-OVER_FEATURES = (*["dense"] * 3, *ANYWHERE)
+OVER_MAPS = [*(layer.type for layer in LAYERS for _ in range(samples_of(layer).over_maps)), *["residual"] * 3]
+OVER_FEATURES = [*(layer.type for layer in LAYERS for _ in range(samples_of(layer).over_features)), "residual"]
+ANYWHERE = [
+    *(layer.type for layer in LAYERS if samples_of(layer).over_maps and samples_of(layer).over_features),
+    "residual",
+]
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,15 @@ def run(
     return tape, gradient
 
 
-class _Author:
+class _Author(Dice):
     """Writes layers one after the other; `shape` is what the next one gets."""
 
     def __init__(self, rng: np.random.Generator, shape: Shape) -> None:
-        self.rng, self.shape = rng, shape
+        super().__init__(rng)
+        self.shape = shape
 
     def layers(self, outputs: int) -> list[LayerSpec]:
-        layers = [self.fitting(OVER_IMAGES) for _ in range(self.size(1, 4))]
+        layers = [self.fitting(OVER_MAPS) for _ in range(self.size(1, 4))]
         if self.any_of([True, False, False]):
             layers.append(self.fitting(["global_avgpool2d"]))
         layers.append(self.fitting(["flatten"]))
@@ -117,12 +120,19 @@ class _Author:
         """Draw until a layer fits the shape that has been reached."""
         while True:
             type_ = self.any_of(types)
-            draw: Callable[[], dict[str, Any]] = getattr(self, f"_{type_}", dict)
             before = self.shape
             try:
-                return self.accepted(type_, draw())
+                return self.accepted(type_, self.options(type_))
             except (ShapeError, ValidationError):
                 self.shape = before
+
+    def options(self, type_: str) -> Options:
+        """Draw a layer's options."""
+        if type_ == "residual":
+            return self._residual()
+        layer = SPELLINGS[type_]
+        assert issubclass(layer, Layer)
+        return samples_of(layer).options(self, self.shape)
 
     def accepted(self, type_: str, options: dict[str, Any]) -> LayerSpec:
         layer = SPELLINGS[type_].model_validate(options)
@@ -140,41 +150,6 @@ class _Author:
         if loss is not MeanSquaredError:
             options["label_smoothing"] = self.any_of([0.0, 0.1])
         return loss.model_validate(options), classes
-
-    def _conv2d(self) -> dict[str, Any]:
-        channels = self.shape[0]
-        groups = self.any_of([n for n in range(1, channels + 1) if channels % n == 0])
-        return {
-            "filters": groups * self.size(1, 3),
-            "kernel": self.pair(1, 3),
-            "stride": self.any_of([1, 1, self.pair(1, 3)]),
-            "pad": self.any_of([self.size(0, 2), self.pair(0, 2), "same", "valid"]),
-            "dilation": self.any_of([1, 1, self.pair(1, 2)]),
-            "groups": groups,
-            "bias": self.any_of([True, True, False]),
-        }
-
-    def _maxpool2d(self) -> dict[str, Any]:
-        options = {"kernel": self.pair(1, 3), "pad": self.any_of([0, self.pair(0, 2), "same", "valid"])}
-        return options | self.any_of([{}, {"stride": self.pair(1, 3)}])
-
-    def _avgpool2d(self) -> dict[str, Any]:
-        return self._maxpool2d() | {"count_include_pad": self.any_of([True, False])}
-
-    def _dense(self) -> dict[str, Any]:
-        return {"units": self.size(2, 6), "bias": self.any_of([True, True, False])}
-
-    def _leaky_relu(self) -> dict[str, Any]:
-        return {"slope": self.any_of([0.01, 0.2])}
-
-    def _elu(self) -> dict[str, Any]:
-        return {"alpha": self.any_of([1.0, 0.7])}
-
-    def _batchnorm(self) -> dict[str, Any]:
-        return {"eps": self.any_of([1e-5, 1e-3]), "momentum": self.any_of([0.1, 0.3])}
-
-    def _dropout(self) -> dict[str, Any]:
-        return {"p": self.any_of([0.0, 0.2, 0.5])}
 
     def _residual(self) -> dict[str, Any]:
         """Draw a block of layers beside x itself, or beside a shortcut that changes the shape alike."""
@@ -198,15 +173,6 @@ class _Author:
             return self.accepted("dense", {"units": units})
         return self.accepted("conv2d", {"filters": units, "kernel": kernel, "stride": stride, "pad": "same"})
 
-    def any_of(self, choices: Sequence[Choice]) -> Choice:
-        return choices[self.rng.integers(len(choices))]
-
-    def size(self, low: int, high: int) -> int:
-        return int(self.rng.integers(low, high + 1))
-
-    def pair(self, low: int, high: int) -> list[int]:
-        return [self.size(low, high), self.size(low, high)]
-
 
 class _WideAuthor(_Author):
     """Writes convolutions as they are in networks that are trained: many filters, mostly small steps."""
@@ -216,8 +182,11 @@ class _WideAuthor(_Author):
         more = [self.fitting(["relu", "maxpool2d", "batchnorm", "conv2d"]) for _ in range(self.size(1, 3))]
         return [first, *more, *super().layers(outputs)]
 
-    def _conv2d(self) -> dict[str, Any]:
-        narrow = super()._conv2d()
+    def options(self, type_: str) -> Options:
+        narrow = super().options(type_)
+        return getattr(self, f"_{type_}", lambda narrow: narrow)(narrow)
+
+    def _conv2d(self, narrow: Options) -> Options:
         k = self.any_of([1, 2, 3, 3, 3, 4, 5, 7])
         wide = {
             "filters": self.any_of([8, 16, 16, 24, 32]),
@@ -229,8 +198,8 @@ class _WideAuthor(_Author):
         }
         return narrow | wide if self.any_of([True, True, True, False]) else narrow
 
-    def _maxpool2d(self) -> dict[str, Any]:
-        return {"kernel": 2} if self.any_of([True, False]) else super()._maxpool2d()
+    def _maxpool2d(self, narrow: Options) -> Options:
+        return {"kernel": 2} if self.any_of([True, False]) else narrow
 
-    def _dense(self) -> dict[str, Any]:
+    def _dense(self, narrow: Options) -> Options:
         return {"units": self.any_of([6, 20, 64]), "bias": self.any_of([True, False])}

@@ -38,7 +38,7 @@ class Lines:
     parameters: Mapping[str, Line]
 
 
-_FORMULAS: Mapping[str, Formula] = {
+FORMULAS: Mapping[str, Formula] = {
     "conv2d": Formula(
         "{x} ⋆ {W} + {b}",
         "full convolution of {dy} with {W}",
@@ -72,7 +72,7 @@ def layer_formula(node: Node, symbols: Symbols) -> Lines:
     """Return a node's formulas with the symbols of its place in the network filled in."""
     kind = node.layer.type
     unknown = Formula(f"{kind}({{x}})", f"{kind}′ · {{dy}}")
-    formula = _FORMULAS.get(kind, unknown)
+    formula = FORMULAS.get(kind, unknown)
     tensors = _tensors(node, symbols)
     y = formula.y if "b" in tensors else formula.y.removesuffix(" + {b}")
     slopes = {name: formula.parameters.get(name, f"{{dy}} · ∂{{y}}/∂{{{name}}}") for name in node.parameter_specs}

@@ -1,4 +1,4 @@
-"""What holds for every layer. A test file names the layers and their input shapes; the contract does the rest.
+"""What holds for every layer, given in some ways that it works with an input shape each.
 
 @holds_for(case(ReLU(), (2, 3, 4)))
 class TestReLU(ImageByImageContract): ...
@@ -34,7 +34,7 @@ class Case:
     def __str__(self) -> str:
         options = ",".join(f"{name}={getattr(self.layer, name)}" for name in sorted(self.layer.model_fields_set))
         shapes = "+".join("x".join(map(str, shape)) for shape in self.shapes)
-        return f"{options or 'defaults'}-{shapes}{'' if self.training else '-inference'}"
+        return f"{self.layer.type}-{options or 'defaults'}-{shapes}{'' if self.training else '-inference'}"
 
     @property
     def inputs(self) -> list[Array]:
@@ -116,7 +116,9 @@ class LayerContract:
 
     def test_forward_is_the_naive_loop(self, case: Case) -> None:
         y, _ = case.forward(case.params, case.inputs)
-        expected = getattr(reference, case.layer.type)(case.layer, case.params, as_x(case.inputs), case.context())
+        naive = getattr(reference, case.layer.type, None)
+        assert naive, f"write what {case.layer.type} computes once more, number by number, in tests/reference.py"
+        expected = naive(case.layer, case.params, as_x(case.inputs), case.context())
         assert y.shape == (*case.layer.output_shape(*case.shapes), M)
         assert_close(y, expected, 1e-13)
 

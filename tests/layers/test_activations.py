@@ -2,42 +2,6 @@ import numpy as np
 import pytest
 
 from cnnbp.layers import ELU, GELU, Context, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
-from tests.layers.contract import ImageByImageContract, case, holds_for
-
-IMAGES, FEATURES = (2, 3, 4), (5,)
-
-
-@holds_for(case(ReLU(), IMAGES), case(ReLU(), FEATURES))
-class TestReLU(ImageByImageContract): ...
-
-
-@pytest.mark.parametrize(
-    "case",
-    [case(LeakyReLU(), IMAGES), case(LeakyReLU(slope=0.3), FEATURES), case(LeakyReLU(slope=0), FEATURES)],
-    ids=str,
-)
-class TestLeakyReLU(ImageByImageContract): ...
-
-
-@holds_for(case(ELU(), IMAGES), case(ELU(alpha=0.7), FEATURES))
-class TestELU(ImageByImageContract): ...
-
-
-@holds_for(case(GELU(), IMAGES), case(GELU(), FEATURES))
-class TestGELU(ImageByImageContract): ...
-
-
-@holds_for(case(SiLU(), IMAGES), case(SiLU(), FEATURES))
-class TestSiLU(ImageByImageContract): ...
-
-
-@holds_for(case(Sigmoid(), IMAGES), case(Sigmoid(), FEATURES))
-class TestSigmoid(ImageByImageContract): ...
-
-
-@holds_for(case(Tanh(), IMAGES), case(Tanh(), FEATURES))
-class TestTanh(ImageByImageContract): ...
-
 
 FAR_LEFT, AT_0, FAR_RIGHT = -1000.0, 0.0, 1000.0
 

@@ -4,27 +4,11 @@ import numpy as np
 import pytest
 
 from cnnbp.layers import BatchNorm, Context
-from tests.layers.contract import ImageByImageContract, LayerContract, case, holds_for
 
 LAYER = BatchNorm(momentum=0.25)
 TRAINING = Context(training=True)
 RNG = np.random.default_rng(0)
 PARAMS = {"gamma": np.array([1.5, -0.5]), "beta": np.array([0.25, 2.0])}
-
-
-@holds_for(
-    case(BatchNorm(), (2, 3, 4)),
-    case(BatchNorm(eps=0.1), (2, 3, 4)),
-    case(BatchNorm(), (5,)),
-)
-class TestBatchNorm(LayerContract): ...
-
-
-@holds_for(
-    case(BatchNorm(), (2, 3, 4), training=False),
-    case(BatchNorm(eps=0.1), (5,), training=False),
-)
-class TestBatchNormAfterTraining(ImageByImageContract): ...
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 10), (2, 10)], ids=["after a convolution", "after a dense layer"])

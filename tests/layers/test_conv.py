@@ -4,36 +4,6 @@ from pydantic import ValidationError
 
 from cnnbp.errors import ShapeError
 from cnnbp.layers import Context, Conv2d
-from tests.layers.contract import ImageByImageContract, case, holds_for
-
-X = (2, 5, 7)  # channels, and sides that differ
-
-
-@holds_for(
-    case(Conv2d(filters=3, kernel=3), X),
-    case(Conv2d(filters=3, kernel=1), X),
-    case(Conv2d(filters=1, kernel=(5, 7)), X),  # one window, as large as the image
-    case(Conv2d(filters=2, kernel=(3, 2)), (1, 4, 6)),
-    case(Conv2d(filters=3, kernel=3, bias=False), X),
-    case(Conv2d(filters=2, kernel=(2, 3), stride=(2, 1)), X),
-    case(Conv2d(filters=2, kernel=2, stride=3), X),  # rows and columns that no window sees
-    case(Conv2d(filters=2, kernel=1, stride=(2, 3)), X),
-    case(Conv2d(filters=2, kernel=(3, 2), pad=1), X),
-    case(Conv2d(filters=2, kernel=(2, 3), pad=(2, 1)), X),
-    case(Conv2d(filters=2, kernel=2, pad=3), (1, 3, 2)),  # windows that see nothing but padding
-    case(Conv2d(filters=2, kernel=(3, 2), stride=(2, 3), pad=(1, 2)), X),
-    case(Conv2d(filters=2, kernel=(3, 2), pad="same"), X),
-    case(Conv2d(filters=2, kernel=(3, 2), stride=(2, 3), pad="same"), X),
-    case(Conv2d(filters=2, kernel=(2, 4), stride=(3, 2), pad="same"), X),
-    case(Conv2d(filters=2, kernel=(3, 2), pad="valid"), X),
-    case(Conv2d(filters=2, kernel=(2, 3), dilation=(3, 2)), X),
-    case(Conv2d(filters=2, kernel=(2, 3), dilation=(3, 2), stride=(1, 2), pad=(2, 1)), X),
-    case(Conv2d(filters=2, kernel=3, dilation=2, pad="same"), X),
-    case(Conv2d(filters=6, kernel=(3, 2), groups=2), (4, 5, 6)),
-    case(Conv2d(filters=3, kernel=3, groups=3, pad=1, stride=2), (3, 5, 6)),  # depthwise
-    case(Conv2d(filters=4, kernel=2, groups=2, dilation=2, pad=(1, 0), stride=(1, 2), bias=False), (2, 5, 6)),
-)
-class TestConv2d(ImageByImageContract): ...
 
 
 def test_it_is_a_cross_correlation_the_kernel_is_not_flipped():

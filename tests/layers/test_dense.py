@@ -2,16 +2,6 @@ import pytest
 
 from cnnbp.errors import ShapeError
 from cnnbp.layers import Dense
-from tests.layers.contract import ImageByImageContract, case, holds_for
-
-
-@holds_for(
-    case(Dense(units=4), (5,)),
-    case(Dense(units=1), (7,)),
-    case(Dense(units=6), (1,)),
-    case(Dense(units=3, bias=False), (4,)),
-)
-class TestDense(ImageByImageContract): ...
 
 
 def test_its_weight_is_shrunk_and_its_bias_is_not():

@@ -3,15 +3,6 @@ import pytest
 from pydantic import ValidationError
 
 from cnnbp.layers import Context, Dropout
-from tests.layers.contract import ImageByImageContract, LayerContract, case, holds_for
-
-
-@holds_for(case(Dropout(), (2, 3, 4)), case(Dropout(p=0.2), (9,)), case(Dropout(p=0), (5,)))
-class TestDropout(LayerContract): ...
-
-
-@holds_for(case(Dropout(), (2, 3, 4), training=False), case(Dropout(p=0.9), (5,), training=False))
-class TestDropoutAfterTraining(ImageByImageContract): ...
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])

@@ -4,41 +4,6 @@ from pydantic import ValidationError
 
 from cnnbp.errors import ShapeError
 from cnnbp.layers import AvgPool2d, Context, GlobalAvgPool2d, MaxPool2d
-from tests.layers.contract import ImageByImageContract, case, holds_for
-
-X = (2, 5, 7)
-
-WINDOWS = [
-    {"kernel": 2},  # a last row and column that no window sees
-    {"kernel": 1},
-    {"kernel": (5, 7)},
-    {"kernel": 3, "stride": 1},  # overlapping
-    {"kernel": (3, 2), "stride": (2, 1)},
-    {"kernel": 2, "stride": 3},  # gaps between the windows
-    {"kernel": (3, 2), "pad": 1},
-    {"kernel": (2, 3), "stride": (1, 2), "pad": (1, 2)},
-    {"kernel": 2, "pad": "same"},
-    {"kernel": (3, 4), "stride": (2, 1), "pad": "same"},
-    {"kernel": (2, 3), "pad": "valid"},
-]
-
-
-@holds_for(*(case(MaxPool2d.model_validate(window), X) for window in WINDOWS))
-class TestMaxPool2d(ImageByImageContract): ...
-
-
-@holds_for(
-    *(
-        case(AvgPool2d.model_validate(window | {"count_include_pad": counted}), X)
-        for window in WINDOWS
-        for counted in (False, True)
-    )
-)
-class TestAvgPool2d(ImageByImageContract): ...
-
-
-@holds_for(case(GlobalAvgPool2d(), X), case(GlobalAvgPool2d(), (3, 1, 1)))
-class TestGlobalAvgPool2d(ImageByImageContract): ...
 
 
 def routed(pool: MaxPool2d, image: list[list[float]]) -> list[list[float]]:

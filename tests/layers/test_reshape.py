@@ -1,11 +1,6 @@
 import numpy as np
 
 from cnnbp.layers import Context, Flatten
-from tests.layers.contract import ImageByImageContract, case, holds_for
-
-
-@holds_for(case(Flatten(), (2, 3, 4)), case(Flatten(), (1, 1, 1)), case(Flatten(), (5,)))
-class TestFlatten(ImageByImageContract): ...
 
 
 def test_features_come_channel_by_channel_and_row_by_row():

@@ -5,11 +5,6 @@ from pydantic import ValidationError
 from cnnbp.errors import ShapeError
 from cnnbp.layers import Add, Context, Conv2d, ReLU, Residual
 from cnnbp.network import Network
-from tests.layers.contract import ImageByImageContract, case, holds_for
-
-
-@holds_for(case(Add(), (2, 3, 4), (2, 3, 4)), case(Add(), (5,), (5,)))
-class TestAdd(ImageByImageContract): ...
 
 
 def test_each_summand_gets_a_gradient_that_it_may_overwrite():

@@ -1,5 +1,7 @@
 """One layer's tensors from elsewhere: every layer is right where it is, and every bug of the catalogue is said."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,35 +9,23 @@ from cnnbp.config import parse_layer
 from cnnbp.errors import ConfigError, DataError
 from cnnbp.gradcheck.bugs import LAYER_BUGS
 from cnnbp.gradcheck.bugs.planting import broken_layer
-from cnnbp.layers import LAYERS
 from cnnbp.network import Node
 from cnnbp.porting.dump import judge
 from cnnbp.porting.layouts import Layout
 from cnnbp.porting.steps import LayerStep
+from tests.layers.contract import evenly
 from tests.porting.references import single
+from tests.samples import first_and_last, label, spelled
 
-SPELLED = {
-    "conv2d": [
-        "conv2d: {filters: 4, kernel: [3, 2], pad: same}",
-        "conv2d: {filters: 4, kernel: 3, stride: 2, groups: 2}",
-    ],
-    "dense": ["dense: {units: 5}", "dense: {units: 3, bias: false}"],
-    "maxpool2d": ["maxpool2d: {kernel: 3, stride: 2}", "maxpool2d: {kernel: 2}"],
-    "avgpool2d": ["avgpool2d: {kernel: 3, stride: 2, pad: 1}"],
-    "leaky_relu": ["leaky_relu: {slope: 0.2}"],
-    "elu": ["elu: {alpha: 0.5}"],
-    "dropout": ["dropout: {p: 0.4}"],
-}
-LAYERS_TO_JUDGE = [spelling for layer in LAYERS for spelling in SPELLED.get(layer.type, [layer.type])]
+MAPS = (4, 7, 6)
 M = 3
 
 
-def dump(spelling, layout=Layout.CHWM, bug=None):
+def dump(spelling, shape=MAPS, layout=Layout.CHWM, bug=None):
     """Return a layer and its tensors, as a program would write them that makes no mistake, or one."""
     layer, rng = parse_layer(spelling, "--like"), np.random.default_rng(0)
-    shape = (6,) if layer.type == "dense" else (4, 7, 6)
     node = Node(0, layer, (-1,), (shape,), layer.output_shape(shape))
-    x = rng.permutation(np.linspace(-2, 2, int(np.prod(shape)) * M)).reshape(*shape, M)
+    x = rng.permutation(evenly(int(np.prod(shape)) * M)).reshape(*shape, M)
     params = {name: rng.normal(0.3, 1, spec.shape) for name, spec in node.parameter_specs.items()}
     dy = rng.normal(size=(*node.output_shape, M))
     mask = rng.random(x.shape) > 0.4 if layer.type == "dropout" else None
@@ -61,9 +51,9 @@ def _trace(broken, x, y, mask):
 
 
 @pytest.mark.parametrize("layout", Layout)
-@pytest.mark.parametrize("spelling", LAYERS_TO_JUDGE)
-def test_every_layer_of_the_list_is_judged_right_in_both_layouts_and_precisions(spelling, layout):
-    node, arrays = dump(spelling, layout)
+@pytest.mark.parametrize("way", first_and_last(), ids=label)
+def test_every_layer_of_the_list_is_judged_right_in_both_layouts_and_precisions(way, layout):
+    node, arrays = dump(json.dumps(spelled(way[0])), way[1], layout)
     for found, precision in ((arrays, "float64"), (single(arrays), "float32")):
         report = judge(node.layer, found, layout)
         assert (report.verdict, report.tolerance.precision) == ("pass", precision)
@@ -74,14 +64,15 @@ def test_every_layer_of_the_list_is_judged_right_in_both_layouts_and_precisions(
         assert not report.unknown
 
 
-@pytest.mark.parametrize("spelling", LAYERS_TO_JUDGE)
-def test_every_bug_that_fits_is_found_and_said(spelling):
-    node, _ = dump(spelling)
+@pytest.mark.parametrize("way", first_and_last(), ids=label)
+def test_every_bug_that_fits_is_found_and_said(way):
+    spelling, shape = json.dumps(spelled(way[0])), way[1]
+    node, _ = dump(spelling, shape)
     for bug in LAYER_BUGS:
         if not bug.fits(node) or bug.name in ("dX-stale-W", "accumulates", "cache-changed"):
             continue
-        _, arrays = dump(spelling, Layout.NCHW, bug)
-        _, right = dump(spelling, Layout.NCHW)
+        _, arrays = dump(spelling, shape, Layout.NCHW, bug)
+        _, right = dump(spelling, shape, Layout.NCHW)
         changes = any(not np.allclose(arrays[name], right[name], rtol=1e-9, atol=0) for name in arrays)
         report = judge(node.layer, arrays, Layout.NCHW)
         assert report.verdict == ("fail" if changes else "pass"), bug.name
@@ -130,7 +121,7 @@ def test_what_is_missing_or_does_not_fit_is_told_in_a_sentence(change, said):
 
 
 def test_an_unknown_name_is_told_with_what_was_meant():
-    node, arrays = dump("dense: {units: 5}")
+    node, arrays = dump("dense: {units: 5}", (6,))
     arrays["dw"] = arrays.pop("dW")
     report = judge(node.layer, arrays)
     assert (report.unknown, report.missing) == ({"dw": "dW"}, ("dW",))
