@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EINVAL, EISDIR
+from errno import EBUSY, EINVAL, EISDIR
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import IO, BinaryIO
@@ -30,21 +30,33 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 
     Raises CheckpointError where writing fails.
     """
-    beside = path.parent / f"{path.name}{PARTIAL}"
+    beside, mine = path.parent / f"{path.name}{PARTIAL}", None
     try:
         if not path.name or path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         beside.unlink(missing_ok=True)  # left by a process that was killed; or a link to who knows what
         with beside.open("xb") as file:
+            mine = os.fstat(file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if not _is_still(beside, mine):
+                raise OSError(EBUSY, "another process is writing it")
         beside.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):  # on a read-only disk there is none, and even so this fails
-            beside.unlink()
+            if _is_still(beside, mine):
+                beside.unlink()
         raise CheckpointError(f"cannot write {str(path)!r}: {error.strerror}") from error
+
+
+def _is_still(path: Path, made: os.stat_result | None) -> bool:
+    """Whether the file that was made here still has this name, and no other process has taken it."""
+    try:
+        return made is not None and os.path.samestat(path.lstat(), made)
+    except FileNotFoundError:
+        return False
 
 
 def opened(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:

@@ -81,6 +81,17 @@ def test_what_lies_where_a_half_written_file_would_is_put_aside_and_never_writte
     assert [entry.name for entry in tmp_path.iterdir()] == ["image.png"]
 
 
+def test_of_two_that_write_one_file_at_once_the_later_one_does_and_the_other_is_told(tmp_path):
+    first, later = written_whole(tmp_path / "file"), written_whole(tmp_path / "file")
+    first.__enter__().write(b"first")
+    later.__enter__().write(b"later")
+    with pytest.raises(CheckpointError, match=r"cannot write '.*file': another process is writing it"):
+        first.__exit__(None, None, None)
+    later.__exit__(None, None, None)
+    assert (tmp_path / "file").read_bytes() == b"later"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
 SPOKEN = [
     "cat",
     "a-b.png",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from cnnbp.cli.verbs import EXPECTED, failure, processes_started, show_error
+from cnnbp.cli.verbs import failure, processes_started, show_error
 from cnnbp.engine.ranks import ALONE, Ranks
 from cnnbp.errors import ConfigError, Diverged
 
@@ -72,6 +72,4 @@ def _failed(error: BaseException, ranks: Ranks) -> typer.Exit:
 
 
 def _explained(error: BaseException) -> tuple[str, int]:
-    if isinstance(error, EXPECTED):
-        return failure(error)
-    return "".join(traceback.format_exception(error)), _BUG
+    return failure(error) or ("".join(traceback.format_exception(error)), _BUG)

@@ -123,8 +123,7 @@ _RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 OUT_OF_MEMORY = 2
-
-EXPECTED = (CnnbpError, OSError, MemoryError, KeyboardInterrupt)  # what is no bug
+_NO_THREAD = "can't start new thread"  # Python has no exception of its own for it
 
 
 class VerbGroup(TyperGroup):
@@ -148,8 +147,11 @@ class VerbGroup(TyperGroup):
             return super().invoke(ctx)
         except StdoutLost:
             raise
-        except EXPECTED as error:
-            message, exit_code = failure(error)
+        except BaseException as error:
+            told = failure(error)
+            if told is None:
+                raise
+            message, exit_code = told
             if message:
                 show_error(message)
             raise typer.Exit(exit_code) from error
@@ -189,8 +191,8 @@ def _told(names: Sequence[str], default: int) -> int:
     return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdecimal()), default)
 
 
-def failure(error: BaseException) -> tuple[str, int]:
-    """Return what to say of an error that is no bug, nothing of Ctrl-C, and the exit code."""
+def failure(error: BaseException) -> tuple[str, int] | None:
+    """Return what to say of an error, nothing of Ctrl-C, and the exit code; None for a bug, which keeps its trace."""
     match error:
         case CnnbpError():
             return str(error), error.exit_code
@@ -199,9 +201,11 @@ def failure(error: BaseException) -> tuple[str, int]:
         case OSError():  # a name that is too long, a folder that may not be looked into, a process too many
             what = f"cannot use {str(error.filename)!r}" if error.filename else "the system refuses"
             return f"{what}: {error.strerror or error}", DataError.exit_code
+        case RuntimeError() if _NO_THREAD in str(error):
+            return "the system refuses one more thread: --threads 1 needs fewest", OUT_OF_MEMORY
         case KeyboardInterrupt():
             return "", INTERRUPTED
-    raise AssertionError(error)
+    return None
 
 
 def show_error(message: str) -> None:

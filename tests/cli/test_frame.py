@@ -176,6 +176,23 @@ def test_json_is_one_document_and_nothing_else():
     assert json.loads(document)["batch"] == 3
 
 
+def test_a_thread_that_the_system_refuses_is_an_error_and_no_bug():
+    code = """
+import threading
+import cnnbp.cli.gradcheck
+def refuse(*rest, **more):
+    raise RuntimeError("can't start new thread")
+threading._start_new_thread = threading._start_joinable_thread = refuse
+from cnnbp.cli import main
+main()
+"""
+    command = [sys.executable, "-c", code, "gradcheck", LECTURE, "--entries", "2", "--threads", "2"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: the system refuses one more thread: --threads 1")
+    assert "Traceback" not in result.stderr
+
+
 def test_a_bug_keeps_its_traceback():
     code = "import cnnbp.cli.schema as s; s.json_schema = lambda code: 1 / 0; from cnnbp.cli import main; main()"
     result = subprocess.run([sys.executable, "-c", code, "schema"], cwd=ROOT, capture_output=True, text=True)
