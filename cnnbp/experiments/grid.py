@@ -1,9 +1,11 @@
 """The grid of a sweep: every combination of the values that stand behind a key."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 from cnnbp.errors import ConfigError
 from cnnbp.experiments.records import short_names
@@ -11,6 +13,7 @@ from cnnbp.experiments.records import short_names
 _OPENING, _CLOSING, _QUOTES = "[{", "]}", "'\""
 _NOT_FOR_A_NAME = re.compile(r"[^\w.+-]+")
 _LONGEST_NAME = 120
+_MOST_RUNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -31,20 +34,23 @@ def trials_of(overrides: Sequence[str], seeds: Sequence[int]) -> tuple[list[str]
     """Return the overrides that all runs share, and a trial for each combination of the others and each seed.
 
     An override whose value has commas outside of brackets and quotes is an axis of the grid. Raises ConfigError where
-    two combinations would be called the same.
+    two combinations would be called the same, and where there are too many.
     """
     axes = {key: values for key, values in map(_axis, overrides) if len(values) > 1}
     shared = [text for text in overrides if len(_axis(text)[1]) == 1]
     if "seed" in axes:
         raise ConfigError("the seeds of a sweep are given by --seeds N, or by --seed S for the first of them")
+    runs = prod(map(len, axes.values())) * len(seeds)
+    if runs > _MOST_RUNS:
+        raise ConfigError(f"a sweep of {runs:,} runs: {_MOST_RUNS:,} are the most; leave values or seeds out")
     short = short_names([*axes])
     trials = [
         Trial(_name({short[key]: value for key, value in setting.items()}, seed), setting, seed)
         for setting in _combinations(axes)
         for seed in seeds
     ]
-    names = [trial.name for trial in trials]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    times = Counter(trial.name for trial in trials)
+    twice = next((name for name, count in times.items() if count > 1), None)
     if twice:
         raise ConfigError(f"two runs of the sweep would be called {twice!r}: leave one of the equal values out")
     return shared, trials

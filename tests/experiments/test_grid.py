@@ -40,3 +40,9 @@ def test_a_name_holds_no_character_that_a_file_system_could_mind():
 def test_what_makes_no_grid_is_refused(overrides, words):
     with pytest.raises(ConfigError, match=words):
         trials_of(overrides, [0])
+
+
+def test_more_runs_than_anyone_waits_for_are_refused_before_they_are_listed():
+    with pytest.raises(ConfigError, match=r"a sweep of 200,000,000,000 runs: 10,000 are the most"):
+        trials_of(["train.epochs=1,2"], range(10**11))
+    assert len(trials_of(["train.epochs=1,2"], range(5000))[1]) == 10_000
