@@ -82,8 +82,9 @@ soak: $(INSTALLED)  ## kill -9 a run a hundred times, resume it, and compare the
 coverage: $(INSTALLED)  ## the tests' coverage of cnnbp, branch by branch
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
 
-docs: $(INSTALLED)  ## run what the documents show, and write down what has changed; the schema, too
+docs: $(INSTALLED)  ## run what the documents show, and write down what has changed; the schema and the packed examples, too
 	$(BIN)/cnnbp schema >configs/cnnbp.schema.json
+	$(BIN)/python -m datasets.pack_examples
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.documents
 

@@ -30,16 +30,12 @@ class _Folder:
     images: Survey
 
 
-_UNKNOWN = _Folder("images", [str(number) for number in range(10)], Survey(channels=1, height=28, width=28))
+def starter_config(data: Path, folder: Path) -> str:
+    """Return YAML with comments that trains on an image folder; the file will lie in `folder`.
 
-
-def starter_config(data: Path | None = None, folder: Path = Path()) -> str:
-    """Return YAML with comments that loads and trains; `folder` is where it will lie.
-
-    With `data` it suits that image folder, else 28×28 grey images of ten classes. Raises DataError for a folder that
-    cannot be used.
+    Raises DataError for an image folder that cannot be used.
     """
-    facts = _look_into(data, folder) if data else _UNKNOWN
+    facts = _look_into(data, folder)
     height, width = _network_size(facts.images)
     lines = [*_head(facts, height, width), *_layers(facts, height, width), *_tail(facts)]
     return _title(facts) + "".join(_line(code, comment) for code, comment in lines)
