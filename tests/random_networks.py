@@ -184,9 +184,9 @@ class _WideAuthor(_Author):
 
     def options(self, type_: str) -> Options:
         narrow = super().options(type_)
-        return getattr(self, f"_{type_}", lambda narrow: narrow)(narrow)
+        return getattr(self, f"_wide_{type_}", lambda narrow: narrow)(narrow)
 
-    def _conv2d(self, narrow: Options) -> Options:
+    def _wide_conv2d(self, narrow: Options) -> Options:
         k = self.any_of([1, 2, 3, 3, 3, 4, 5, 7])
         wide = {
             "filters": self.any_of([8, 16, 16, 24, 32]),
@@ -198,8 +198,8 @@ class _WideAuthor(_Author):
         }
         return narrow | wide if self.any_of([True, True, True, False]) else narrow
 
-    def _maxpool2d(self, narrow: Options) -> Options:
+    def _wide_maxpool2d(self, narrow: Options) -> Options:
         return {"kernel": 2} if self.any_of([True, False]) else narrow
 
-    def _dense(self, narrow: Options) -> Options:
+    def _wide_dense(self, narrow: Options) -> Options:
         return {"units": self.any_of([6, 20, 64]), "bias": self.any_of([True, False])}
