@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SOURCES := cnnbp tests datasets docs
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage dist docs gallery notebook pictures torch bench parity soak fuzz
+.PHONY: help install run test slow-test lint format coverage dist docs gallery notebook pictures torch bench parity soak fuzz
 .PHONY: browser-test gradcheck-soak gradcheck-against-torch data-bench data-memory scaling two-hosts
 
 help:  ## what can be made
@@ -22,8 +23,11 @@ $(INSTALLED): pyproject.toml
 run: $(INSTALLED)  ## train on the digits that come with the project
 	$(BIN)/cnnbp train configs/digits.yaml
 
-test: $(INSTALLED)  ## every test, in parallel
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
+test: $(INSTALLED)  ## the tests, in parallel
+	$(BIN)/python -m pytest -q -m "not slow" $(PARALLEL)
+
+slow-test: $(INSTALLED)  ## those that try the same on large networks, on more processes, through whole sessions
+	$(BIN)/python -m pytest -q -m slow $(PARALLEL)
 
 browser-test: $(INSTALLED)  ## cnnbp page in Chromium, headless; on Debian root gets it installed
 	@.ci/chromium
@@ -80,7 +84,7 @@ soak: $(INSTALLED)  ## kill -9 a run a hundred times, resume it, and compare the
 	$(BIN)/python -m tests.training.soak
 
 coverage: $(INSTALLED)  ## the tests' coverage of cnnbp, branch by branch
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
+	$(BIN)/python -m pytest -q $(PARALLEL) --cov --cov-report=term:skip-covered --cov-report=html
 
 docs: $(INSTALLED)  ## run what the documents show, and write down what has changed; the schema and the packed examples, too
 	$(BIN)/cnnbp schema >configs/cnnbp.schema.json

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+BESIDE_PYTHON = Path(sys.executable).parent
 PAGES = (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md")
 
 _BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -56,8 +57,8 @@ class Example:
     end: int
 
 
-def mismatches(page: Path) -> list[Mismatch]:
-    """Run all examples of a page and return those whose output differs."""
+def mismatches(page: Path, commands: Path = BESIDE_PYTHON) -> list[Mismatch]:
+    """Run all examples of a page with the programs of a folder, and return those whose output differs."""
     text, names = page.read_text(encoding="utf-8"), {"__name__": "__main__"}
     with tempfile.TemporaryDirectory() as folder:
         _furnish(Path(folder))
@@ -65,7 +66,7 @@ def mismatches(page: Path) -> list[Mismatch]:
         for kind, body, start in _blocks(text):
             line = text.count("\n", 0, start) + 1
             if kind == "console":
-                found += _run_console(page, line, body, start, Path(folder))
+                found += _run_console(page, line, body, start, Path(folder), commands)
             else:
                 found += _run_python(page, line, body, names, Path(folder))
         return found
@@ -89,19 +90,19 @@ def examples(body: str, start: int) -> list[Example]:
     ]
 
 
-def _run_console(page: Path, line: int, body: str, start: int, folder: Path) -> list[Mismatch]:
+def _run_console(page: Path, line: int, body: str, start: int, folder: Path, commands: Path) -> list[Mismatch]:
     found = []
     for example in examples(body, start):
-        got = _shell(example.command, folder)
+        got = _shell(example.command, folder, commands)
         if not matches(example.output, got):
             found.append(Mismatch(page, line, example.command, example.output, got, example.start, example.end))
     return found
 
 
-def _shell(command: str, folder: Path) -> str:
+def _shell(command: str, folder: Path, commands: Path) -> str:
     """Return what a command prints on stdout and stderr together, without colour and white space at the ends."""
     outside = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(commands), str(BESIDE_PYTHON), os.environ["PATH"]])
     result = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,

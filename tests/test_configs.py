@@ -1,27 +1,20 @@
 """Every configuration that comes along is read, has shapes, takes a step and passes a gradient check."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from cnnbp.config import load_config
 from cnnbp.engine import Engine, MicroBatch
 from cnnbp.gradcheck import check_network
 from cnnbp.inspect.images import random_images
 from tests.cli.command import cnnbp
-
-CONFIGS = Path(__file__).parents[1] / "configs"
-every_config = pytest.mark.parametrize(
-    "path", sorted(CONFIGS.glob("**/*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS))
-)
+from tests.configs import FOLDER, every_config, every_config_with_large_ones_slow
 
 
 def test_the_expected_configurations_come_along():
     expected = {"lecture", "digits", "lenet", "vgg", "residual", "cats_dogs"}
-    assert expected == {path.stem for path in CONFIGS.glob("*.yaml")}
+    assert expected == {path.stem for path in FOLDER.glob("*.yaml")}
     workloads = {"lecture", "digits8", "mnist28", "cifar32", "photo64"}
-    assert workloads == {path.stem for path in CONFIGS.glob("bench/*.yaml")}
+    assert workloads == {path.stem for path in FOLDER.glob("bench/*.yaml")}
 
 
 @every_config
@@ -51,7 +44,7 @@ def test_it_takes_a_step_that_makes_its_loss_smaller(path):
     assert after.loss < before.loss
 
 
-@every_config
+@every_config_with_large_ones_slow
 def test_it_passes_a_gradient_check(path):
     config = load_config(path)
     images, network = random_images(config, 3), config.network

@@ -63,11 +63,11 @@ def _matplotlib() -> Any:
     return matplotlib
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure, in inches, that arranges its parts itself."""
+def new_figure(width: float, height: float, *, arranged: bool = True) -> "Figure":
+    """Return an empty figure, in inches, that arranges its parts itself or leaves each where it is put."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained" if arranged else None)
 
 
 def save_figure(figure: "Figure", path: Path) -> None:

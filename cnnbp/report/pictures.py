@@ -154,26 +154,35 @@ def save_filters(weights: Array, name: str, path: Path) -> None:
 
 @with_own_settings
 def save_misclassified(measurement: Measurement, classes: Sequence[str], path: Path) -> None:
-    """Draw the misclassified images with the largest losses: file, true → predicted class with probabilities."""
+    """Draw the misclassified images with the largest losses: file, true → predicted class with probabilities.
+
+    All stand in one system of axes, in inches from the top left: one for each would take a second.
+    """
     worst = measurement.misclassified[:_CONTACT_SHEET]
     subset, probabilities = measurement.subset, measurement.probabilities()
     pixels = subset.images.take(subset.indices[worst])  # (m, C, H, W)
     columns = min(len(worst), _COLUMNS)
     rows = -(-len(worst) // columns)
-    figure = new_figure(max(1.6 * columns, 4), 1.6 * rows * pixels.shape[2] / pixels.shape[3] + 0.6 * rows + 0.3)
+    side, title, words = 1.6, 0.35, 0.55
+    tall = side * pixels.shape[2] / pixels.shape[3]
+    width, height = max(side * columns, 4), title + rows * (words + tall)
+    figure = new_figure(width, height, arranged=False)
     found = len(measurement.misclassified)
     shown = f", the worst {len(worst)}" if found > len(worst) else ", the worst first" * (found > 1)
-    figure.suptitle(f"{found} of {len(subset)} {subset.name} images misclassified{shown}", fontsize=10)
-    for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
-        axes.set_axis_off()
-        if place < len(worst):
-            index = worst[place]
-            lines = [_plain(subset.names[index])]
-            for arrow, label in (("", subset.labels[index]), ("→ ", measurement.predictions[index])):
-                share = f"{probabilities[label, index]:.0%}"
-                lines.append(f"{arrow}{_plain(classes[label], _LONGEST_IN_TILE)}: {share}")
-            axes.imshow(_visible(pixels[place]), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_title("\n".join(lines), fontsize=7)
+    head = f"{found} of {len(subset)} {subset.name} images misclassified{shown}"
+    figure.suptitle(head, fontsize=10, y=1 - 0.08 / height, va="top")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    for place, index in enumerate(worst):
+        lines = [_plain(subset.names[index])]
+        for arrow, label in (("", subset.labels[index]), ("→ ", measurement.predictions[index])):
+            share = f"{probabilities[label, index]:.0%}"
+            lines.append(f"{arrow}{_plain(classes[label], _LONGEST_IN_TILE)}: {share}")
+        left, top = side * (place % columns), title + (words + tall) * (place // columns) + words
+        extent = (left + 0.04, left + side - 0.04, top + tall - 0.04, top)
+        axes.imshow(_visible(pixels[place]), cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent)
+        axes.text(left + side / 2, top - 0.03, "\n".join(lines), fontsize=7, ha="center", va="bottom")
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
     save_figure(figure, path)
 
 

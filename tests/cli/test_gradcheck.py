@@ -26,6 +26,7 @@ def test_without_images_the_batch_is_random_and_that_is_said():
     assert "no image folder given: the batch is random numbers, seed 0" in err
 
 
+@pytest.mark.slow
 def test_by_default_large_tensors_are_sampled_and_full_checks_every_entry():
     sampled, full = checked(document(DIGITS, "--entries", 20)[1]), checked(document(DIGITS, "--full")[1])
     assert sampled["conv2.W"] == 20

@@ -61,7 +61,9 @@ def test_a_folder_on_a_read_only_disk_trains_and_only_the_run_needs_room(folder)
 
 
 @pytest.mark.parametrize(
-    "damage", [Path.unlink, lambda path: save(path, noise(4, 4, seed=99))], ids=["gone", "changed"]
+    "damage",
+    [Path.unlink, pytest.param(lambda path: save(path, noise(4, 4, seed=99)), marks=pytest.mark.slow)],
+    ids=["gone", "changed"],
 )
 def test_a_file_that_goes_or_changes_during_a_run_is_named_and_the_run_can_go_on(folder, damage):
     command = [*COMMAND, "train", "c.yaml", "images", "--run", "run", "--no-plots"]

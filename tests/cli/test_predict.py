@@ -8,7 +8,7 @@ import pytest
 
 from cnnbp.training.checkpoint import save_checkpoint
 from tests.checkpoints import checkpoint_of
-from tests.cli.command import COMMAND, cnnbp, environment
+from tests.cli.command import COMMAND, cnnbp, environment, warm
 from tests.cli.runs import CLASSES, document, picture, trained_run
 
 
@@ -18,7 +18,7 @@ def run(tmp_path_factory):
 
 
 def with_stdin(text, *arguments, cwd):
-    command = [*COMMAND, "predict", *map(str, arguments)]
+    command = [*warm(), "predict", *map(str, arguments)]
     result = subprocess.run(command, input=text, cwd=cwd, env=environment(), capture_output=True, timeout=120)
     return result.returncode, result.stdout.decode(), result.stderr.decode()
 

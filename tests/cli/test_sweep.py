@@ -60,7 +60,7 @@ def test_a_sweep_trains_what_train_would_and_compares_the_settings(folder):
     assert "lr" in screen.splitlines()[0] + screen.splitlines()[1]
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("kind", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_sweep_that_is_stopped_goes_on_to_the_same_bytes(folder, kind):
     grid = ["train.optimizer.sgd.lr=0.1,0.5", "--seeds", "1", "--no-plots", "train.epochs=40"]
     command = [*COMMAND, "sweep", "c.yaml", *grid]

@@ -1,21 +1,36 @@
 """Every documented command and session does what the page says, and every link leads somewhere."""
 
 import re
+import shlex
 
 import pytest
 
 from docs.documents import PAGES, ROOT, examples, matches, mismatches
+from tests.cli.command import COMMAND, warm
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<img[^>]*src=\"([^\"]+)\"")
+
+LONG = {"mpi", "own-layers"}
+slow = pytest.mark.slow
 
 
 def name(page):
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_what_a_page_shows_is_what_happens(page):
-    assert "\n\n".join(map(str, mismatches(page))) == ""
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory):
+    """A folder with a `cnnbp` that begins without imports; a rank's has to find its mpiexec by itself."""
+    folder = tmp_path_factory.mktemp("commands")
+    whole, fast = (" ".join(map(shlex.quote, command)) for command in (COMMAND, warm()))
+    (folder / "cnnbp").write_text(f'#!/bin/sh\n[ -n "$PMI_RANK" ] && exec {whole} "$@"\nexec {fast} "$@"\n')
+    (folder / "cnnbp").chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, marks=slow if p.stem in LONG else ()) for p in PAGES], ids=name)
+def test_what_a_page_shows_is_what_happens(page, commands):
+    assert "\n\n".join(map(str, mismatches(page, commands))) == ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -56,16 +56,19 @@ def verdict(tmp_path_factory):
     return strict_mypy(folder, "coerced.py", "wrong.py", *map(str, sorted(SCRIPTS.glob("*.py"))))
 
 
+@pytest.mark.slow
 def test_strict_mypy_has_nothing_to_say_of_the_scripts_and_of_what_constructors_coerce(verdict):
     complaints = [line for line in verdict.splitlines() if "error:" in line and not line.startswith("wrong.py")]
     assert complaints == []
 
 
+@pytest.mark.slow
 def test_strict_mypy_sees_what_no_constructor_takes(verdict):
     assert 'wrong.py:2: error: Argument "kernel" to "Conv2d" has incompatible type "str"' in verdict
     assert 'wrong.py:3: error: Missing named argument "kernel" for "Conv2d"' in verdict
 
 
+@pytest.mark.slow
 def test_the_scripts_run_without_a_warning(tmp_path):
     for name in ("configs", "datasets"):
         (tmp_path / name).symlink_to(ROOT / name)

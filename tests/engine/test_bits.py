@@ -1,21 +1,16 @@
 """What holds for every configuration that comes along, whatever the kernels: the same bits, and nearly exact ones."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from cnnbp.arrays import Arena
 from cnnbp.config import Config, load_config
 from cnnbp.data.augment import Flip, Shift, augment
 from cnnbp.engine import Engine, MicroBatch, micro_batch_size
 from cnnbp.inspect.images import random_images
+from tests.configs import every_config, every_config_with_large_ones_slow
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-every_config = pytest.mark.parametrize(
-    "path", sorted(CONFIGS.glob("**/*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS))
-)
 MICRO_BATCHES = 5  # more of them than most threads: who takes the fifth is a matter of chance
 ROUNDING_UNIT = 2.0**-24
 
@@ -53,13 +48,13 @@ def bytes_after(config: Config, threads: int, steps: int = 20, images_each: int 
     return tuple(array.tobytes() for array in (params.vector, *slots.values(), *running))
 
 
-@every_config
+@every_config_with_large_ones_slow
 def test_twenty_steps_leave_the_same_bytes_on_any_number_of_threads(path):
     config = load_config(path)
     assert len({bytes_after(config, threads) for threads in (1, 2, 3, 4, 8)}) == 1
 
 
-@every_config
+@every_config_with_large_ones_slow
 def test_kernels_for_as_many_images_as_a_micro_batch_has_leave_the_same_bytes_too(path):
     config = load_config(path)
     images_each = min(micro_batch_size(config.network, 1 << 20), 32)  # where more fit, they are small and many are slow

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from cnnbp.gradcheck.selftest import networks, self_test
 from cnnbp.layers import BatchNorm, Conv2d, Dense, Flatten, LeakyReLU, MaxPool2d
 from cnnbp.losses import CrossEntropy
@@ -28,6 +30,7 @@ def test_every_bug_of_a_small_network_is_found_and_blamed_and_nothing_is_without
     assert len(report.detections) > 50
 
 
+@pytest.mark.slow
 def test_bugs_of_the_loss_are_found_in_every_network():
     for name, (network, loss) in networks().items():
         report = self_test({name: (network, loss)}, only=lambda fit: fit.layer == "loss")

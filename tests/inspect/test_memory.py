@@ -56,7 +56,7 @@ def traced(network, optimizer, batch_size, threads):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_memory_of_a_step_is_within_a_tenth_of_what_tracemalloc_sees(name, threads):
     input_shape, layers, batch_size = NETWORKS[name]

@@ -14,6 +14,7 @@ from tests.mpi import jobs
 from tests.mpi.jobs import checkpoint, needs_mpiexec, started, train
 
 pytestmark = needs_mpiexec
+slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +54,9 @@ def long_job(tmp_path_factory):
     return config, checkpoint(folder / "alone")
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "ranks", [pytest.param(1, marks=slow), pytest.param(2, marks=slow), 3, pytest.param(4, marks=slow)]
+)
 def test_any_number_of_ranks_and_threads_trains_the_same_bytes(trained, tmp_path, ranks):
     with jobs.launched("tests.mpi.trainings", f"on{ranks}", *trained, ranks=ranks, cwd=jobs.ROOT) as process:
         out, err = process.communicate(timeout=100)
@@ -83,6 +86,7 @@ def test_a_rank_that_is_killed_ends_all_at_once_and_the_run_goes_on_to_the_same_
     assert checkpoint(run) == expected
 
 
+@slow
 def test_ctrl_c_saves_and_ends_all_and_one_process_can_go_on(long_job, tmp_path):
     config, expected = long_job
     run = tmp_path / "run"
@@ -100,6 +104,7 @@ def test_ctrl_c_saves_and_ends_all_and_one_process_can_go_on(long_job, tmp_path)
     assert checkpoint(run) == expected
 
 
+@slow
 def test_a_file_that_only_one_rank_reads_and_cannot_ends_all_with_its_rank_and_host(tmp_path):
     config = jobs.write_job(tmp_path, "plain", epochs=LONG)
     for split in ("train", "val"):
@@ -117,6 +122,7 @@ def test_a_file_that_only_one_rank_reads_and_cannot_ends_all_with_its_rank_and_h
     assert str(last) in err
 
 
+@slow
 def test_what_is_wrong_for_all_ranks_is_said_once(tmp_path):
     config = jobs.write_job(tmp_path, "plain")
     code, out, err = train(config, "train.epoch=3", ranks=3, cwd=tmp_path)
@@ -138,6 +144,7 @@ def test_a_fault_of_rank_0_alone_ends_all(tmp_path):
     assert err.count("is there already") == 1
 
 
+@slow
 def test_a_divergence_is_traced_as_in_one_process_and_said_once(tmp_path):
     config = jobs.write_job(tmp_path, "batchnorm")
     told = []
@@ -149,6 +156,7 @@ def test_a_divergence_is_traced_as_in_one_process_and_said_once(tmp_path):
     assert told[0] == told[1]
 
 
+@slow
 def test_ranks_without_work_are_told_of(tmp_path):
     config = jobs.write_job(tmp_path, "plain", epochs=1)
     code, out, err = train(config, "train.batch_size=2", "data.validation=0.9", "--threads", "1", ranks=3, cwd=tmp_path)
@@ -157,6 +165,7 @@ def test_ranks_without_work_are_told_of(tmp_path):
     assert "a batch of 2 images is cut into 1 micro-batch, so 2 of 3 ranks have nothing to do" in err
 
 
+@slow
 def test_trials_work_on_several_ranks(tmp_path):
     config = jobs.write_job(tmp_path, "batchnorm")
     alone = train(config, "--dry-run", "--json", ranks=0, cwd=tmp_path)[1]

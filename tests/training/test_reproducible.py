@@ -1,10 +1,13 @@
 """The digits, trained as they come: one seed gives one run."""
 
+import pytest
+
 from cnnbp.config import load_config
 from tests.cli.command import ROOT
 from tests.training.runs import fingerprint, train
 
 
+@pytest.mark.slow
 def test_three_runs_of_one_seed_are_the_same_and_another_seed_is_another_run(tmp_path):
     config = ROOT / "configs/digits.yaml"
     runs = []
