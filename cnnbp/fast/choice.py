@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnbp.fast.batchnorm import RowsBatchNorm
+from cnnbp.fast.batchnorm import BlockBatchNorm
 from cnnbp.fast.conv import KernelConv2d
 from cnnbp.fast.dense import TiledDense
 from cnnbp.fast.kernels.convolve import kernel_for
@@ -90,6 +90,12 @@ def _runs(network: Network, M: int, dtype: "np.dtype[np.generic]") -> Iterator[_
             run = _convolution_from(network, node, node.layer, M, dtype)
             yield run
             start += len(run.nodes)
+        elif type(node.layer) is BatchNorm:
+            relus = _relus_after(network, node)
+            if relus and _pool_after(network, relus[-1]):
+                relus.pop()  # better done after the pool
+            yield node, *relus
+            start += 1 + len(relus)
         elif _is_relu(node) and (pool := _pool_after(network, node)):
             yield node, pool
             start += 2
@@ -121,8 +127,11 @@ def _pools(conv: Conv2d, pool: Layer, input_shape: tuple[int, ...], M: int, S: i
 
 
 def _operation(nodes: tuple[Node, ...], M: int) -> Operation:
-    """Return what does a node, or a ReLU and the max pool after it in the opposite order."""
-    node = nodes[-1]
+    """Return what does a node, a batch norm with the ReLUs after it, or a ReLU and a max pool in the opposite order."""
+    norm, node = nodes[0].layer, nodes[-1]
+    if type(norm) is BatchNorm:
+        block = BlockBatchNorm(norm, relu=len(nodes) > 1)
+        return Operation(nodes, block, block.kernel)
     layer = _replacement(node.layer, node.input_shapes[0])
     if layer is None:
         return Operation(nodes, node.layer)
@@ -136,7 +145,7 @@ def _replacement(layer: Layer, input_shape: tuple[int, ...]) -> Replacement | No
         return faster_pool(layer, input_shape)
     if type(layer) is ReLU:
         return InPlaceReLU()
-    return RowsBatchNorm(layer) if type(layer) is BatchNorm else None
+    return None
 
 
 def _givers(network: Network, runs: Sequence[_ConvRun | tuple[Node, ...]]) -> Iterator[tuple[_ConvRun, _ConvRun]]:

@@ -23,7 +23,7 @@ class InPlaceReLU(Replacement):
         return y, y
 
     def backward(self, params: Params, cache: Array, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
-        return _where_positive(dy, cache, ctx), {}
+        return masked(dy, cache, _reusable(dy, ctx)), {}
 
 
 class WithReLU(Replacement):
@@ -46,7 +46,7 @@ class WithReLU(Replacement):
         self, params: Params, cache: tuple[Array, Any], dy: Array, ctx: Context
     ) -> tuple[Array | None, Gradients]:
         y, inner = cache
-        return self.layer.backward(params, inner, _where_positive(dy, y, ctx), ctx)
+        return self.layer.backward(params, inner, masked(dy, y, _reusable(dy, ctx)), ctx)
 
     def winners(self, cache: tuple[Array, Any]) -> Array:
         """Return those of the layer."""
@@ -62,8 +62,9 @@ def positive_part(x: Array, out: Array) -> Array:
     return out
 
 
-def _where_positive(dy: Array, y: Array, ctx: Context) -> Array:
-    return np.multiply(dy, y > 0, out=_reusable(dy, ctx))
+def masked(dy: Array, y: Array, out: Array) -> Array:
+    """Write dy where y > 0, and 0 elsewhere, to `out`."""
+    return np.multiply(dy, y > 0, out=out)
 
 
 def _reusable(x: Array, ctx: Context) -> Array:

@@ -190,6 +190,7 @@ def _rows() -> TrainedSubject:
         Conv2d(filters=4, kernel=3, stride=2, pad=1),
         MaxPool2d(kernel=3, stride=1),
         MaxPool2d(kernel=2),
+        ReLU(),
         Flatten(),
         Dense(units=2),
     ]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cnnbp.arrays import Shape
 from cnnbp.fast import Operation, Replacement
-from cnnbp.fast.batchnorm import RowsBatchNorm
+from cnnbp.fast.batchnorm import BlockBatchNorm
 from cnnbp.fast.conv import KernelConv2d
 from cnnbp.fast.dense import TiledDense
 from cnnbp.fast.kernels import winograd
@@ -139,9 +139,8 @@ def dense(draw: Draw, M: int) -> Operation:
 
 
 def batchnorm(draw: Draw, M: int) -> Operation:
-    norm = BatchNorm(eps=draw(st.sampled_from([1e-5, 0.1])))
-    layers, layer = with_relus(draw, [norm], RowsBatchNorm(norm))
-    return operation(layers, _features(draw), layer)
+    norm, relus = BatchNorm(eps=draw(st.sampled_from([1e-5, 0.1]))), draw(st.integers(0, 2))
+    return operation([norm, *[ReLU()] * relus], _features(draw), BlockBatchNorm(norm, relu=relus > 0))
 
 
 CASES = (

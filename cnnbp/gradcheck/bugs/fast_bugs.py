@@ -164,10 +164,16 @@ def _without_last_row(right: Callable[..., Array], params: Params, x: Array, ctx
 def _gamma_of_one_image(
     right: Callable[..., Any], params: Params, cache: Any, dy: Array, ctx: Context
 ) -> tuple[Array, Gradients]:
-    sums, gradients = right(params, cache, dy, ctx)
-    xhat = cache[0]
-    dgamma = (dy * xhat)[..., 0].reshape(len(dy), -1).sum(axis=1)
-    return sums, {**gradients, "gamma": dgamma}
+    sums, _ = right(params, cache, dy, ctx)
+    x, y, *statistics = cache
+    one = (x[..., :1].copy(), None if y is None else y[..., :1].copy(), *statistics)
+    _, gradients = right(params, one, dy[..., :1].copy(), ctx)
+    return sums, gradients
+
+
+def _mask_forgotten(right: Callable[..., Any], params: Params, cache: Any, *rest: Any) -> Any:
+    x, _, *statistics = cache
+    return right(params, (x, None, *statistics), *rest)
 
 
 def _n_forgotten(
@@ -294,20 +300,27 @@ FAST_BUGS = (
     FastBug(
         "fast-statistics",
         "the last row of each image is left out of μ and σ",
-        ("sums by rows",),
+        ("blocks",),
         methods={"statistics": _without_last_row},
         shows=_has_rows,
     ),
     FastBug(
         "fast-dgamma",
         "dγ of the first image alone",
-        ("sums by rows",),
+        ("blocks",),
         methods={"gradient_statistics": _gamma_of_one_image},
+    ),
+    FastBug(
+        "fast-norm-unmasked",
+        "what the ReLU after it cut off gets gradient, too",
+        ("blocks",),
+        methods={"gradient_statistics": _mask_forgotten, "apply_gradient": _mask_forgotten},
+        shows=_with_relu,
     ),
     FastBug(
         "fast-sums",
         "dX without the terms of the mean and the variance",
-        ("sums by rows",),
+        ("blocks",),
         methods={"apply_gradient": _n_forgotten},
     ),
 )
