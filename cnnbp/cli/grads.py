@@ -66,6 +66,13 @@ def grads(
         ),
     ] = None,
     svg: Annotated[bool, typer.Option("--svg", help="With --plot: SVG, not PNG.", rich_help_panel=_FILES)] = False,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough",
+            help="Also what takes long: the largest curvature, and each image's gradient through batch norm.",
+        ),
+    ] = False,
     training: Annotated[bool, typer.Option("--train", help="With dropout, as in training.")] = False,
     save: Annotated[
         Path | None,
@@ -101,6 +108,7 @@ def grads(
         dropout=training,
         seed=config.seed,
         most_shares=_MOST_SHARES if chooses else 0,
+        thorough=thorough,
     )
     selection = choose_steps(inspection, layers or (), tensors or (), image, channel or 0) if chooses else None
     notes = notes_console(quiet=common.quiet)

@@ -16,10 +16,12 @@ from cnnbp.cli.streams import StdoutLost
 from cnnbp.config import Config, dump_config, require_own_layers_to_work, require_that_it_can_be_written
 from cnnbp.engine.ranks import Ranks, gather_texts, require_same
 from cnnbp.inspect.costs import network_shapes
+from cnnbp.inspect.glance import glance
 from cnnbp.report import train as report
 from cnnbp.report.console import notes_console, printable, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.epochs import EpochRows
+from cnnbp.report.noise import draw_noise
 from cnnbp.report.pictures import save_pictures
 from cnnbp.report.progress import Bar, progress_bar
 from cnnbp.report.shapes import draw_shapes
@@ -226,12 +228,20 @@ def _steps(recorder: Recorder | Follower, options: TrainOptions, bar: Bar, inter
         for event in recorder.watch(loop.train(job, state)):
             rows.show(event)
             if isinstance(event, EpochEvent) and options.grads and event.metrics.epoch % options.grads == 0:
-                title = f"Batch gradients, epoch {event.metrics.epoch}"
                 with bar.away():
-                    report.draw_gradients(state.last_step, job.config.network, options.results, title)
+                    _show_gradients(recorder, event.metrics.epoch, options)
             if options.ranks.any(interruption.requested):
                 break
     return list(rows.concerns.values())
+
+
+def _show_gradients(recorder: Recorder | Follower, epoch: int, options: TrainOptions) -> None:
+    """Print the gradients of the epoch's last step, and on rank 0 what those of a batch's images say."""
+    job, state = recorder.job, recorder.state
+    report.draw_gradients(state.last_step, job.config.network, options.results, f"Batch gradients, epoch {epoch}")
+    if isinstance(recorder, Recorder) and not options.results.quiet:
+        seen = glance(job, state)
+        draw_noise(seen.noise, seen.agreement, seen.curvature, options.results)
 
 
 def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:

@@ -1,16 +1,16 @@
 """What the numbers of a recorded batch come to: tensor by tensor, parameter by parameter, image by image."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from cnnbp.arrays import Array, Shape
+from cnnbp.inspect.noise import Noise, Shares
 from cnnbp.inspect.record import Record
 from cnnbp.inspect.step import Step
 from cnnbp.inspect.symbols import Symbols
 from cnnbp.network import INPUT
-from cnnbp.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,21 @@ class TensorStatistics:
 
 @dataclass(frozen=True)
 class Spread:
-    """How the norms of the images' own gradients ‖gₘ‖ lie, and how far the gₘ agree.
+    """How the norms of the images' shares of a gradient ‖gₘ‖ lie, and how far the gₘ agree.
 
-    `agreement` is ‖Σ gₘ‖/Σ‖gₘ‖: 1 where all images pull one way, towards 0 where they cancel.
+    `agreement` is ‖Σ gₘ‖/Σ‖gₘ‖: 1 where all images pull one way, towards 0 where they cancel. `noise` is None for one.
     """
 
     min: float
     median: float
     max: float
     agreement: float
+    noise: Noise | None
 
 
 @dataclass(frozen=True)
 class ParameterStatistics:
-    """A parameter θ and its gradient in a line; `images` is None where images are coupled. `ratio` is ‖∂L/∂θ‖/‖θ‖."""
+    """A parameter θ and its gradient in a line; `ratio` is ‖∂L/∂θ‖/‖θ‖, `images` None where they were not measured."""
 
     name: str
     symbol: str
@@ -57,7 +58,7 @@ class ParameterStatistics:
 class ImageStatistics:
     """One image, at `index` in its batch: its loss, what the network takes it for, and its shares of ∂L/∂θ and ∂L/∂X.
 
-    Of the shares the norms are given; `gradient_norm` is None where images are coupled.
+    Of the shares the norms are given; `gradient_norm` is None where it was not measured.
     """
 
     index: int
@@ -80,39 +81,20 @@ def tensor_statistics(step: Step) -> TensorStatistics:
     )
 
 
-@dataclass(frozen=True)
-class ImageNorms:
-    """‖gₘ‖ of every image: over all parameters (M,), and per parameter, "conv1.W" → (M,)."""
-
-    total: Array
-    parameters: dict[str, Array]
-
-
-def image_norms(gradients: Iterable[Parameters]) -> ImageNorms:
-    """Measure the images' gradients one by one, so that they need not be kept."""
-    total: list[float] = []
-    parameters: dict[str, list[float]] = {}
-    for gradient in gradients:
-        total.append(_norm(gradient.vector))
-        for name, array in gradient.named():
-            parameters.setdefault(name, []).append(_norm(array))
-    return ImageNorms(np.array(total), {name: np.array(norms) for name, norms in parameters.items()})
-
-
-def parameter_statistics(record: Record, symbols: Symbols, norms: ImageNorms | None) -> list[ParameterStatistics]:
+def parameter_statistics(record: Record, symbols: Symbols, shares: Shares | None) -> list[ParameterStatistics]:
     """Sum up every parameter's gradient, in the order of the layers."""
     lines = []
     for name, theta in record.model.params.named():
         layer, _, tensor = name.rpartition(".")
         gradient_norm, norm = _norm(record.gradient[layer][tensor]), _norm(theta)
-        spread = _spread(norms.parameters[name], gradient_norm) if norms else None
+        spread = _spread(shares.parameters[name], gradient_norm) if shares else None
         ratio = gradient_norm / norm if norm else None
         symbol = symbols.parameters[layer][tensor]
         lines.append(ParameterStatistics(name, symbol, theta.shape, gradient_norm, norm, ratio, spread))
     return lines
 
 
-def image_statistics(record: Record, names: Sequence[str], norms: ImageNorms | None) -> list[ImageStatistics]:
+def image_statistics(record: Record, names: Sequence[str], shares: Shares | None) -> list[ImageStatistics]:
     """Sum up every image, the one with the largest loss first."""
     loss, dX = record.model.loss, record.tape.gradients[INPUT]
     predictions, probabilities = loss.predictions(record.logits), loss.probabilities(record.logits)
@@ -124,7 +106,7 @@ def image_statistics(record: Record, names: Sequence[str], norms: ImageNorms | N
             prediction=int(predictions[m]),
             probability=float(probabilities[record.labels[m], m]),
             loss=float(record.losses[m]),
-            gradient_norm=float(norms.total[m]) if norms else None,
+            gradient_norm=float(shares.norms[m]) if shares else None,
             input_gradient_norm=_norm(dX[..., m]),
         )
         for m in np.argsort(-record.losses, kind="stable")
@@ -133,7 +115,9 @@ def image_statistics(record: Record, names: Sequence[str], norms: ImageNorms | N
 
 def _spread(norms: Array, of_sum: float) -> Spread:
     total = float(norms.sum())
-    return Spread(float(norms.min()), float(np.median(norms)), float(norms.max()), of_sum / total if total else 1.0)
+    agreement = of_sum / total if total else 1.0
+    noise = Noise.of(len(norms) * norms, of_sum)
+    return Spread(float(norms.min()), float(np.median(norms)), float(norms.max()), agreement, noise)
 
 
 def _norm(array: Array) -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnbp.inspect.curvature import Parabola, parabola
 from cnnbp.inspect.record import Model, Record, record_batch
 from cnnbp.network import INPUT
 from cnnbp.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -12,12 +13,18 @@ from cnnbp.parameters import Parameters
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """An optimizer's first step, and the loss of the same batch before and after it."""
+    """An optimizer's first step, the loss of the same batch before and after it, and its parabola along the step."""
 
     optimizer: Optimizer
     loss_before: float
     loss_after: float
     params: Parameters
+    parabola: Parabola
+
+    @property
+    def longest_rate(self) -> float | None:
+        """The learning rate at which the parabola is back at L; None where it never is. First steps are ∝ lr."""
+        return None if self.parabola.reach is None else self.parabola.reach * self.optimizer.lr
 
     @property
     def formula(self) -> str:
@@ -53,4 +60,5 @@ def update_once(record: Record, optimizer: Optimizer) -> Update:
     moved = Model(model.network, model.loss, params, model.state)
     seed, _, _ = record.tape.stream
     again = record_batch(moved, record.tape.values[INPUT], record.labels, dropout=record.tape.training, seed=seed)
-    return Update(optimizer, record.loss, again.loss, params)
+    step = params.vector - record.tape.params.vector
+    return Update(optimizer, record.loss, again.loss, params, parabola(record, step))

@@ -9,19 +9,23 @@ from rich.text import Text
 
 from cnnbp.arrays import format_shape
 from cnnbp.inspect.examine import Inspection, is_small
+from cnnbp.inspect.noise import Noise
 from cnnbp.inspect.selection import Selection, choose_steps
 from cnnbp.inspect.statistics import TensorStatistics
 from cnnbp.layers.dropout import Dropout
 from cnnbp.report.console import one_line
 from cnnbp.report.derivation import draw_derivation
 from cnnbp.report.formatting import format_number
+from cnnbp.report.noise import draw_noise
 from cnnbp.report.tables import Column, print_table
 
 _MOST_IMAGES = 16
-_COUPLED = (
-    "Batch norm couples the images: its statistics are those of this batch, so a parameter's gradient does not fall"
-    " into one share for each image."
+_COUPLED = "Batch norm couples the images: each one's loss depends on all of them, by the statistics of this batch."
+_THROUGH_STATISTICS = (
+    "An image's gradient is that of its own loss, these statistics included. The noise scale takes images for"
+    " independent, so that here it is an estimate."
 )
+_LONG = "would take long with this batch: a smaller --batch shows it, or --thorough."
 
 
 def draw_grads(inspection: Inspection, selection: Selection | None, console: Console) -> None:
@@ -41,6 +45,9 @@ def draw_grads(inspection: Inspection, selection: Selection | None, console: Con
     else:
         console.print(_without_numbers(inspection), style="dim")
     console.print()
+    draw_noise(inspection.noise, inspection.agreement, inspection.curvature, console)
+    if inspection.curvature is None:
+        console.print(f"The largest curvature {_LONG}", style="dim")
     _draw_update(inspection, console)
 
 
@@ -70,7 +77,8 @@ def _draw_batch(inspection: Inspection, console: Console) -> None:
     )
     console.print(Text.assemble(("numbers  ", "bold"), f"float64, dropout {dropout}"))
     if record.couples_images:
-        console.print(_COUPLED, style="yellow")
+        further = _THROUGH_STATISTICS if inspection.agreement else f"Each image's gradient {_LONG}"
+        console.print(f"{_COUPLED} {further}", style="yellow")
     console.print()
 
 
@@ -119,6 +127,7 @@ def _draw_parameters(inspection: Inspection, console: Console) -> None:
         Column("ratio", ["–" if line.ratio is None else _short(line.ratio) for line in lines], "right"),
         Column("images' ‖gₘ‖", [f"{_short(s.min)}…{_short(s.max)}" if s else "" for s in spreads], "right", weight=80),
         Column("agree", [_share(s.agreement) if s else "" for s in spreads], "right", weight=70),
+        Column("noise scale", [_noise_scale(s.noise) if s else "" for s in spreads], "right", weight=85),
     ]
     print_table(console, columns, "Parameters")
     if any(spreads):
@@ -139,10 +148,12 @@ def _draw_update(inspection: Inspection, console: Console) -> None:
     update = inspection.update
     before, after = format_number(update.loss_before), format_number(update.loss_after)
     step = f"one step of {update.optimizer.type}, lr {format_number(update.optimizer.lr)}"
+    rate = update.longest_rate
+    until = "" if rate is None else f"; to second order it falls up to lr {format_number(rate)}"
     if update.loss_after < update.loss_before:
-        console.print(Text.assemble(("L falls", "bold green"), f" from {before} to {after} by {step}"))
+        console.print(Text.assemble(("L falls", "bold green"), f" from {before} to {after} by {step}{until}"))
     else:
-        console.print(Text.assemble(("L rises", "bold yellow"), f" from {before} to {after}: too long, {step}"))
+        console.print(Text.assemble(("L rises", "bold yellow"), f" from {before} to {after}: too long, {step}{until}"))
 
 
 def grads_document(inspection: Inspection, selection: Selection | None = None) -> dict[str, Any]:
@@ -161,11 +172,16 @@ def grads_document(inspection: Inspection, selection: Selection | None = None) -
         "images": inspection.images,
         "dead_units": inspection.dead_units,
         "tied_windows": inspection.tied_windows,
+        "noise": inspection.noise,
+        "agreement": inspection.agreement,
+        "curvature": inspection.curvature,
         "update": {
             "optimizer": update.optimizer.type,
             "lr": update.optimizer.lr,
             "loss_before": update.loss_before,
             "loss_after": update.loss_after,
+            "parabola": update.parabola,
+            "longest_rate": update.longest_rate,
         },
     }
     if selection or is_small(record.model.network):
@@ -180,6 +196,10 @@ def _verdict(name: str, right: bool) -> Text:
 
 def _short(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def _noise_scale(noise: Noise | None) -> str:
+    return "" if noise is None else "unknown" if noise.scale is None else _short(noise.scale)
 
 
 def _share(value: float) -> str:

@@ -132,6 +132,26 @@ def test_each_image_has_its_file_its_loss_and_its_share_of_the_gradient(tmp_path
     assert found["tied_windows"][0]["windows"] == 16 * 16 * 6
 
 
+def test_what_the_gradients_say_is_on_the_screen_and_in_the_document():
+    exit_code, screen, errors = cnnbp("grads", DIGITS, "train.optimizer.sgd.lr=2")
+    assert exit_code == 0, errors
+    found = document("grads", DIGITS, "train.optimizer.sgd.lr=2")
+    noise, curvature, update = found["noise"], found["curvature"], found["update"]
+    assert noise["images"] == 32
+    assert noise["scale"] == pytest.approx(noise["variance"] / noise["signal"])
+    assert {line["images"]["noise"]["images"] for line in found["parameters"]} == {32}
+    assert f"tr Σ/‖∇L‖² = {noise['scale']:.3g} images" in screen
+    assert f"largest λ = {curvature['largest']:.4g}" in screen
+    assert curvature["longest_rate"] < update["longest_rate"] < 2
+    assert f"too long, one step of sgd, lr 2; to second order it falls up to lr {update['longest_rate']:.4g}" in screen
+
+
+def test_batch_norms_images_are_measured_where_that_is_quick_and_otherwise_named():
+    residual = ROOT / "configs/residual.yaml"
+    assert "An image's gradient is that of its own loss" in cnnbp("grads", residual, "--batch", 2)[1]
+    assert "Each image's gradient would take long with this batch" in cnnbp("grads", residual, "--batch", 12)[1]
+
+
 def test_a_run_is_looked_at_with_its_own_parameters_classes_and_normalisation(tmp_path):
     run = trained_run(tmp_path / "here")
     exit_code, screen, errors = cnnbp("grads", run, "--batch", 4)

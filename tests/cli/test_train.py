@@ -42,6 +42,7 @@ def test_gradients_are_shown_every_so_many_epochs(tmp_path):
     code, out, err = cnnbp("train", LECTURE, "train.epochs=5", "--grads", "2", "--no-plots", cwd=tmp_path)
     assert code == 0, err
     assert [out.count(f"Batch gradients, epoch {epoch}") for epoch in range(1, 6)] == [0, 1, 0, 1, 0]
+    assert [out.count(f"\n{line}  ") for line in ("noise scale", "agreement", "curvature")] == [2, 2, 2]
     seeded = [cnnbp("grads", "runs/lecture", "--seed", seed, "--json", cwd=tmp_path) for seed in (1, 2)]
     assert [code for code, _, _ in seeded] == [0, 0]
     assert seeded[0][1] != seeded[1][1]

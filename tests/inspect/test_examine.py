@@ -73,9 +73,33 @@ def test_a_network_is_small_when_its_numbers_can_be_read_one_by_one():
     assert not is_small(Network((1, 8, 8), [Conv2d(filters=16, kernel=3), Flatten(), Dense(units=10)]))
 
 
-def test_coupled_images_have_no_gradients_of_their_own():
+def coupled_model() -> Model:
     network = Network((1, 6, 6), [Conv2d(filters=2, kernel=3), BatchNorm(), ReLU(), Flatten(), Dense(units=2)])
-    model = Model(network, CrossEntropy(), network.initial_parameters(0), network.initial_state())
-    found = inspect_batch(model, IMAGES, SGD())
+    return Model(network, CrossEntropy(), network.initial_parameters(0), network.initial_state())
+
+
+def test_coupled_images_have_gradients_but_no_terms_in_a_sum_that_could_be_shown():
+    found = inspect_batch(coupled_model(), IMAGES, SGD())
+    steps = [step for step in found.backward if isinstance(step, ParameterStep)]
+    assert all(step.images is None for step in steps)
+    assert all(image.gradient_norm > 0 for image in found.images)
+    assert found.noise.images == 4
+
+
+def test_what_takes_long_is_left_out_unless_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr("cnnbp.inspect.noise._QUICK", 100)
+    monkeypatch.setattr("cnnbp.inspect.curvature._QUICK", 100)
+    found = inspect_batch(coupled_model(), IMAGES, SGD())
+    assert (found.noise, found.agreement, found.curvature) == (None, None, None)
     assert all(line.images is None for line in found.parameters)
     assert all(image.gradient_norm is None and image.input_gradient_norm > 0 for image in found.images)
+    found = inspect_batch(coupled_model(), IMAGES, SGD(), thorough=True)
+    assert None not in (found.noise, found.agreement, found.curvature)
+
+
+def test_a_step_that_is_too_long_is_longer_than_the_parabola_reaches():
+    short, long = (inspect_batch(lecture_model(), IMAGES, SGD(lr=lr)).update for lr in (0.01, 1000))
+    assert short.longest_rate == pytest.approx(long.longest_rate)
+    assert 0.01 < short.longest_rate < 1000
+    assert long.loss_after > long.loss_before
+    assert short.loss_after - short.loss_before == pytest.approx(short.parabola.change, rel=1e-3)

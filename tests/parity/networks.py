@@ -11,9 +11,12 @@ from cnnbp.arrays import Arena, Array
 from cnnbp.bench.torch_network import to_numpy
 from cnnbp.config import load_config
 from cnnbp.engine import Engine, MicroBatch, micro_batch_size
+from cnnbp.inspect.curvature import curvature_product
 from cnnbp.inspect.images import random_images
+from cnnbp.inspect.record import Model, record_batch
 from cnnbp.layers import Dropout
 from cnnbp.network import INPUT
+from cnnbp.parameters import Parameters
 from cnnbp.tape import Tape
 from tests.parity.torch_network import TorchTwin
 from tests.random_networks import RandomNetwork, random_network, run
@@ -34,6 +37,16 @@ def network_distances(seed: int, dtype: DTypeLike) -> Distances:
         yield f"∂L/∂θ and ∂L/∂X {what}", apart(gradients, twin.gradients())
         if training:
             yield from engine_distances(drawn, twin)
+    yield "curvature H·v", curvature_distance(drawn, seed)
+
+
+def curvature_distance(drawn: RandomNetwork, seed: int) -> float:
+    """Return how far the complex step's H·v, in float64 whatever the dtype, is from autograd taken backward twice."""
+    model = Model(drawn.network, drawn.loss, drawn.params, drawn.state)
+    record = record_batch(model, drawn.x, drawn.labels, dropout=True)
+    v = np.random.default_rng(seed).normal(size=drawn.params.vector.size)
+    expected = TorchTwin(record.tape, drawn.loss, drawn.labels).curvature_product(Parameters(drawn.params.layout, v))
+    return distance(curvature_product(record)(v), expected)
 
 
 def engine_distances(drawn: RandomNetwork, twin: TorchTwin) -> Distances:
