@@ -157,7 +157,7 @@ def _shown(
     from cnnbp.report.notebook import epochs_bar
 
     with epochs_bar(progress) as (console, bar):
-        rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, console, bar)
+        rows = EpochRows(job.config.train, len(job.datasets.train), state.history, console, bar)
         for event in events:
             rows.show(event)
             if isinstance(event, EpochEvent):

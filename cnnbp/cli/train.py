@@ -120,7 +120,7 @@ def _try_overfitting(config: Config, images: int, options: TrainOptions) -> None
     job = load(config, options, partial(Datasets.only, count=images))
     state = TrainingState.initial(config)
     with job.engine, progress_bar(options.notes) as bar:
-        rows = EpochRows(config.train.epochs, images, [], Console(quiet=True), bar)
+        rows = EpochRows(config.train, images, [], Console(quiet=True), bar)
         for event in trials.overfit(job, state):
             rows.show(event)
         result = trials.overfit_result(job, state)

@@ -223,7 +223,7 @@ def _train(begin: Callable[[], Recorder | Follower], options: TrainOptions, chec
 def _steps(recorder: Recorder | Follower, options: TrainOptions, bar: Bar, interruption: Interruption) -> list[Concern]:
     """Train and show it, to the end or until a signal asks for one; return what looked wrong."""
     job, state = recorder.job, recorder.state
-    rows = EpochRows(job.config.train.epochs, len(job.datasets.train), state.history, options.notes, bar)
+    rows = EpochRows(job.config.train, len(job.datasets.train), state.history, options.notes, bar)
     with divergence_written(recorder):
         for event in recorder.watch(loop.train(job, state)):
             rows.show(event)

@@ -214,6 +214,10 @@ class TrainConfig(Section):
     )
     clip_norm: PositiveFloat | None = Field(default=None, description="A longer gradient is shortened to this norm.")
     early_stopping: EarlyStopping | None = Field(default=None, description="By default every epoch is run.")
+    keep: Literal["loss", "accuracy"] = Field(
+        default="loss",
+        description="The best epoch has the lowest loss, or the highest accuracy and of equal ones the lowest loss.",
+    )
     kernels: Literal["fast", "written"] = Field(
         default="fast", description="written: train with the layers' own code, which is slower and readable."
     )

@@ -35,14 +35,12 @@ class RunRecord:
     @property
     def best(self) -> EpochMetrics | None:
         """The epoch whose checkpoint is kept as the best."""
-        return best_epoch(self.history)
+        return best_epoch(self.history, self.options.get("train.keep", "loss"))
 
     @property
     def score(self) -> float | None:
         """The best epoch's accuracy on the validation images; without any, on the training images."""
-        if self.best is None:
-            return None
-        return self.best.train_accuracy if self.best.val_accuracy is None else self.best.val_accuracy
+        return self.best.monitored_accuracy if self.best else None
 
 
 def read_record(path: Path) -> RunRecord:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from rich.console import Console
 
+from cnnbp.config import TrainConfig
 from cnnbp.report.console import printable
 from cnnbp.report.formatting import format_count
 from cnnbp.training.concerns import Concern
@@ -36,12 +37,15 @@ class Shows(Protocol):
 class EpochRows:
     """Shows a run's events on the console that `bar` is on."""
 
-    def __init__(self, epochs: int, images: int, history: Sequence[EpochMetrics], console: Console, bar: Shows) -> None:
+    def __init__(
+        self, rules: TrainConfig, images: int, history: Sequence[EpochMetrics], console: Console, bar: Shows
+    ) -> None:
         """`images` are trained on in an epoch; `history` are the epochs that are over already."""
-        self.epochs, self.images, self.console, self.bar = epochs, images, console, bar
-        self.best = best_epoch(history)
+        self.epochs, self.keep = rules.epochs, rules.keep
+        self.images, self.console, self.bar = images, console, bar
+        self.best = best_epoch(history, rules.keep)
         self.concerns: dict[tuple[str, str], Concern] = {}  # the first of each kind and place
-        self._widths = {**_WIDTHS, "epoch": max(len("epoch"), 2 * len(str(epochs)) + 1)}
+        self._widths = {**_WIDTHS, "epoch": max(len("epoch"), 2 * len(str(rules.epochs)) + 1)}
         self._has_header = False
         self._begin()
 
@@ -71,8 +75,9 @@ class EpochRows:
         return f"loss {self._total / self._seen:.4f}  {format_count(rate)} images/s"
 
     def _row(self, event: EpochEvent) -> None:
-        is_best = self.best is None or event.metrics.monitored_loss < self.best.monitored_loss
-        self.best = event.metrics if is_best else self.best
+        before = [self.best] if self.best else []
+        self.best = best_epoch([*before, event.metrics], self.keep)
+        is_best = self.best is event.metrics
         cells = self._cells(event, is_best)
         if not self.console.is_terminal:
             line = "  ".join(f"{header} {cell}".strip() for header, cell in cells.items() if cell)

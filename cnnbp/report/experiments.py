@@ -113,7 +113,7 @@ def _mean_loss(runs: Sequence[RunRecord]) -> list[float]:
 
 def _mean_accuracy(runs: Sequence[RunRecord]) -> list[float]:
     return [
-        mean(epoch.train_accuracy if epoch.val_accuracy is None else epoch.val_accuracy for epoch in epochs)
+        mean(epoch.monitored_accuracy for epoch in epochs)
         for epochs in zip(*(run.history for run in runs))  # noqa: B905  (early stopping makes some shorter)
     ]
 

@@ -143,14 +143,14 @@ def run_html(trained: Trained, history: Sequence[EpochMetrics], parameters: Para
         draw_trained(trained, console)
         console.print(Text.assemble(("classes    ", "bold"), ", ".join(map(one_line, trained.checkpoint.classes))))
 
-    return f"{as_html(draw)}{curves_html(history)}{html_of(parameters)}"
+    return f"{as_html(draw)}{curves_html(history, trained.config.train.keep)}{html_of(parameters)}"
 
 
-def curves_html(history: Sequence[EpochMetrics]) -> str:
+def curves_html(history: Sequence[EpochMetrics], keep: str) -> str:
     """Return the curves as a picture: a browser's letters are not all as wide as each other, as a terminal's are."""
     if len(history) < 2:
         return ""
-    picture = base64.b64encode(curves_png(history)).decode()
+    picture = base64.b64encode(curves_png(history, keep)).decode()
     return f'<img alt="loss and accuracy by epoch" width="720" src="data:image/png;base64,{picture}">'
 
 

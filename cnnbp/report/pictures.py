@@ -37,7 +37,7 @@ def save_pictures(
     classes = job.datasets.classes
     title = f"{len(evaluated.subset)} {evaluated.subset.name} images, {evaluated.accuracy:.1%} right"
     pictures: dict[str, Callable[[Path], None]] = {
-        "curves.png": partial(save_curves, history),
+        "curves.png": partial(save_curves, history, job.config.train.keep),
         "confusion.png": partial(save_confusion, evaluated.confusion(len(classes)), classes, title),
     }
     first = job.config.network.nodes[0]
@@ -53,29 +53,31 @@ def save_pictures(
 
 
 @with_own_settings
-def save_curves(history: Sequence[EpochMetrics], path: Path) -> None:
+def save_curves(history: Sequence[EpochMetrics], keep: str, path: Path) -> None:
     """Draw loss and accuracy over the epochs, side by side, and where the best epoch is."""
-    save_figure(_curves(history), path)
+    save_figure(_curves(history, keep), path)
 
 
 @with_own_settings
-def curves_png(history: Sequence[EpochMetrics]) -> bytes:
+def curves_png(history: Sequence[EpochMetrics], keep: str) -> bytes:
     """Return the same as the bytes of a PNG."""
     buffer = BytesIO()
-    write_figure(_curves(history), buffer)
+    write_figure(_curves(history, keep), buffer)
     return buffer.getvalue()
 
 
-def _curves(history: Sequence[EpochMetrics]) -> "Figure":
+def _curves(history: Sequence[EpochMetrics], keep: str) -> "Figure":
     figure = new_figure(10, 4)
     loss, accuracy = figure.subplots(1, 2)
     losses = [metrics.train_loss for metrics in history], [metrics.val_loss for metrics in history]
     if history and spans_decades([*losses[0], *losses[1]]):
         loss.set_yscale("log")
         loss.yaxis.set_major_formatter("{x:g}")
-    _curve(loss, "loss", history, *losses)
+    best = best_epoch(history, keep)
+    _curve(loss, "loss", history, best, *losses)
     accuracy.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}" if share <= 1 else "")
-    _curve(accuracy, "accuracy", history, [m.train_accuracy for m in history], [m.val_accuracy for m in history])
+    accuracies = [m.train_accuracy for m in history], [m.val_accuracy for m in history]
+    _curve(accuracy, "accuracy", history, best, *accuracies)
     return figure
 
 
@@ -83,6 +85,7 @@ def _curve(
     axes: "Axes",
     title: str,
     history: Sequence[EpochMetrics],
+    best: EpochMetrics | None,
     train: Sequence[float],
     validation: Sequence[float | None],
 ) -> None:
@@ -93,7 +96,7 @@ def _curve(
     measured = [value for value in validation if value is not None]
     if measured:  # then it was in every epoch
         axes.plot(epochs, measured, "o--", markersize=3, label="validation")
-    if best := best_epoch(history):
+    if best:
         axes.axvline(best.epoch, color="grey", linewidth=1, linestyle=":", label=f"best epoch, {best.epoch}")
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

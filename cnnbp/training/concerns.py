@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -12,9 +13,17 @@ from cnnbp.engine import MicroBatch
 from cnnbp.layers.activations import ReLU
 from cnnbp.tape import Tape
 from cnnbp.training.job import Job
-from cnnbp.training.state import EpochMetrics, TensorStep, TrainingState
+from cnnbp.training.state import EpochMetrics, TensorStep, TrainingState, best_epoch
 
-Kind = Literal["dead ReLU", "vanishing gradient", "exploding gradient", "update ratio", "worse than chance"]
+Kind = Literal[
+    "dead ReLU",
+    "vanishing gradient",
+    "exploding gradient",
+    "update ratio",
+    "worse than chance",
+    "overfitting",
+    "best epoch long ago",
+]
 
 # Rules of thumb, wide enough to be silent on networks that train well.
 DEAD_SHARE = 0.5  # of a ReLU's channels
@@ -24,6 +33,8 @@ GOOD_UPDATE, FAR = 1e-3, 100.0  # ‖ΔW‖/‖W‖ at the full learning rate, a
 _FACTORS = 0.05  # below this share of the learning rate an update says little about the rate itself
 WORSE = 1.05  # times the loss of equal probabilities: nearer to it there is noise
 _FIRST_EPOCH = 2  # a validation loss is judged from here on
+_RISES, _RISEN = 5, 1.1  # epochs in a row with a higher validation loss, and how many times as high it is then
+_LONG_AGO = 10  # epochs since the best one, when there were as many as up to it
 
 
 @dataclass(frozen=True)
@@ -47,14 +58,19 @@ class Concern:
 
 
 def concerns(
-    metrics: EpochMetrics,
+    history: Sequence[EpochMetrics],
     weights: Sequence[TensorStep],
     dead: Sequence[DeadChannels],
     *,
     rate_factor: float,
     chance_loss: float,
+    keep: str = "loss",
 ) -> Iterator[Concern]:
-    """Yield what looks wrong. `weights` are the tensors that multiply; `rate_factor` is the schedule's."""
+    """Yield what looks wrong in the last epoch of some.
+
+    `weights` are the tensors that multiply; `rate_factor` is the schedule's; `keep` says which epoch is the best.
+    """
+    metrics = history[-1]
     for relu in dead:
         if relu.dead >= DEAD_SHARE * relu.channels:
             share = f"{relu.dead} of {relu.channels} channels"
@@ -66,6 +82,22 @@ def concerns(
     if metrics.val_loss is not None and metrics.epoch >= _FIRST_EPOCH and metrics.val_loss > WORSE * chance_loss:
         reason = f"validation loss {metrics.val_loss:.4g}; equally probable classes have {chance_loss:.4g}"
         yield Concern("worse than chance", "", metrics.epoch, reason)
+    if metrics.val_loss is not None:
+        yield from _trend_concerns(history, keep)
+
+
+def _trend_concerns(history: Sequence[EpochMetrics], keep: str) -> Iterator[Concern]:
+    last, seen = history[-1], history[-1 - _RISES :]
+    losses = [metrics.monitored_loss for metrics in seen]
+    rises = len(seen) > _RISES and all(before < after for before, after in pairwise(losses))
+    if rises and losses[-1] > _RISEN * losses[0] and last.train_loss < seen[0].train_loss:
+        reason = f"validation loss has risen for {_RISES} epochs, from {losses[0]:.4g} to {losses[-1]:.4g}, while "
+        reason += f"training loss fell from {seen[0].train_loss:.4g} to {last.train_loss:.4g}"
+        yield Concern("overfitting", "", last.epoch, reason)
+    best = best_epoch(history, keep)
+    if best and last.epoch - best.epoch >= max(_LONG_AGO, best.epoch):
+        reason = f"epoch {best.epoch} is the best by {keep}, {last.epoch - best.epoch} epochs ago; "
+        yield Concern("best epoch long ago", "", last.epoch, f"{reason}train.early_stopping ends what does not help")
 
 
 def _gradient_concerns(epoch: int, weights: Sequence[TensorStep]) -> Iterator[Concern]:

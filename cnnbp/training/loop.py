@@ -141,5 +141,7 @@ def _close_epoch(job: Job, state: TrainingState, validation: Measurement | None)
 def _concerns(job: Job, state: TrainingState, dead: tuple[DeadChannels, ...]) -> tuple[Concern, ...]:
     metrics = state.history[-1]
     weights = [tensor for tensor in state.last_step if tensor.name in job.weights]
-    factor = metrics.lr / job.config.train.optimizer.lr
-    return tuple(concerns(metrics, weights, dead, rate_factor=factor, chance_loss=job.chance_loss))
+    rules = job.config.train
+    factor = metrics.lr / rules.optimizer.lr
+    found = concerns(state.history, weights, dead, rate_factor=factor, chance_loss=job.chance_loss, keep=rules.keep)
+    return tuple(found)

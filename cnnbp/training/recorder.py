@@ -102,7 +102,7 @@ class Recorder:
 
     def _record(self, event: EpochEvent) -> None:
         self.directory.metrics.append(event)
-        if event.metrics is best_epoch(self.state.history):
+        if event.metrics is best_epoch(self.state.history, self.job.config.train.keep):
             self._new_best = self.state.copy()
         if monotonic() - self._saved_at >= min(_BETWEEN_EPOCHS, self.job.config.train.save_every):
             self.save()

@@ -93,9 +93,15 @@ def adapted_state(checkpoint: Checkpoint, job: Job) -> TrainingState:
     """Return the checkpoint's state for a job that may have changed.
 
     An epoch that is under way begins anew where its batches are others; an optimizer of another kind begins at 0.
-    Raises ConfigError for a network with other parameters.
+    Raises ConfigError for a network with other parameters, and for another rule by which the best epoch is kept.
     """
     state, new = checkpoint.state, TrainingState.zeros(job.config)
+    kept, wanted = checkpoint.config.train.keep, job.config.train.keep
+    if state.history and kept != wanted:
+        raise ConfigError(
+            f"the run has kept its best epoch by train.keep: {kept}; the one that {wanted} would have kept is gone: "
+            f"go on with train.keep={kept}"
+        )
     if state.parameters.layout.shapes != new.parameters.layout.shapes:
         raise ConfigError("the network has other parameters than the run's: train a new one")
     if state.slots.keys() != new.slots.keys():

@@ -54,8 +54,13 @@ class EpochMetrics:
 
     @property
     def monitored_loss(self) -> float:
-        """What decides on the best epoch: the validation loss, without validation the training loss."""
+        """What training goes by: the validation loss, without validation the training loss."""
         return self.train_loss if self.val_loss is None else self.val_loss
+
+    @property
+    def monitored_accuracy(self) -> float:
+        """The validation accuracy, without validation the training accuracy."""
+        return self.train_accuracy if self.val_accuracy is None else self.val_accuracy
 
 
 @dataclass
@@ -148,8 +153,10 @@ def monitored_losses(history: Sequence[EpochMetrics]) -> list[float]:
     return [metrics.monitored_loss for metrics in history]
 
 
-def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
-    """Return the first epoch with the lowest monitored loss."""
+def best_epoch(history: Sequence[EpochMetrics], keep: str) -> EpochMetrics | None:
+    """Return the first of the best epochs by `train.keep`: loss, or accuracy and then loss."""
+    if keep == "accuracy":
+        return min(history, key=lambda metrics: (-metrics.monitored_accuracy, metrics.monitored_loss), default=None)
     return min(history, key=lambda metrics: metrics.monitored_loss, default=None)
 
 

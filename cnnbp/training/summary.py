@@ -78,7 +78,7 @@ def summarize(
         steps=state.step,
         seconds=seconds,
         last=state.history[-1] if state.history else None,
-        best=best_epoch(state.history),
+        best=best_epoch(state.history, job.config.train.keep),
         evaluation=_evaluation(evaluated) if evaluated else None,
         concerns=tuple(concerns),
         imported=tuple(code.name for code in job.config.code),

@@ -87,9 +87,8 @@ def overfit(job: Job, state: TrainingState) -> Iterator[Event]:
 def overfit_result(job: Job, state: TrainingState) -> Overfit:
     """Say how far it came."""
     last = state.history[-1]
-    accuracy = last.train_accuracy if last.val_accuracy is None else last.val_accuracy
     goal = GOAL * job.chance_loss
-    return Overfit(len(job.datasets.train), last.epoch, last.monitored_loss, accuracy, goal)
+    return Overfit(len(job.datasets.train), last.epoch, last.monitored_loss, last.monitored_accuracy, goal)
 
 
 @dataclass(frozen=True)

@@ -59,12 +59,12 @@ def test_curves_of_any_length_and_range_are_drawn(tmp_path, losses, validated):
         EpochMetrics(n, loss, 0.5, loss if validated else None, 0.5 if validated else None, 0.1, 1.0, 0.01)
         for n, loss in enumerate(losses, 1)
     ]
-    save_curves(history, tmp_path / "curves.png")
+    save_curves(history, "loss", tmp_path / "curves.png")
     assert len(colours(tmp_path / "curves.png")) > 2
 
 
 def test_curves_of_no_epoch_and_counts_of_many_classes_are_drawn(tmp_path):
-    save_curves([], tmp_path / "curves.png")
+    save_curves([], "loss", tmp_path / "curves.png")
     save_confusion(np.eye(21, dtype=int), [str(k) for k in range(21)], "title", tmp_path / "confusion.png")
     assert len(colours(tmp_path / "curves.png")) > 2
     assert len(colours(tmp_path / "confusion.png")) > 2
@@ -73,10 +73,10 @@ def test_curves_of_no_epoch_and_counts_of_many_classes_are_drawn(tmp_path):
 def test_the_users_own_settings_of_matplotlib_stay_and_change_nothing(monkeypatch):
     matplotlib = pytest.importorskip("matplotlib")
     history = [EpochMetrics(epoch, 1 / epoch, 0.5, 2 / epoch, 0.4, 0.1, 1.0, 0.01) for epoch in (1, 2, 3)]
-    usual = curves_png(history)
+    usual = curves_png(history, "loss")
     monkeypatch.setenv("MPLBACKEND", "svg")
     with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 30}):
-        assert curves_png(history) == usual
+        assert curves_png(history, "loss") == usual
         assert (matplotlib.rcParams["lines.linewidth"], matplotlib.rcParams["font.size"]) == (9, 30)
     assert os.environ["MPLBACKEND"] == "svg"
 

@@ -18,7 +18,7 @@ def weights(name, gradient=0.1, update=1e-3):
 
 def found(tensors=(), dead=(), *, factor=1.0, loss=0.5, epoch=5):
     metrics = EpochMetrics(epoch, 0.5, 0.5, loss, 0.5, 0.1, 1.0, 1e-3)
-    return [(c.kind, c.where) for c in concerns(metrics, tensors, dead, rate_factor=factor, chance_loss=0.7)]
+    return [(c.kind, c.where) for c in concerns([metrics], tensors, dead, rate_factor=factor, chance_loss=0.7)]
 
 
 def test_a_network_that_learns_well_gives_no_cause():
@@ -56,6 +56,53 @@ def test_a_validation_worse_than_chance_is_told_from_the_second_epoch_on():
     assert found(loss=0.74) == [("worse than chance", "")]
     assert found(loss=0.74, epoch=1) == []
     assert found(loss=0.73) == []  # within a twentieth of chance there is noise
+
+
+def trend(validation, training=(), *, accuracies=(), keep="loss"):
+    """Return what is told after the last of some epochs, whose training loss falls if nothing else is said."""
+    training = training or [1 / n for n, _ in enumerate(validation, 1)]
+    accuracies = accuracies or [0.5] * len(validation)
+    history = [
+        EpochMetrics(n, loss, 0.5, held_out, right, 0.1, 1.0, 1e-3)
+        for n, (loss, held_out, right) in enumerate(zip(training, validation, accuracies, strict=True), 1)
+    ]
+    return {c.kind: c.reason for c in concerns(history, [], [], rate_factor=1.0, chance_loss=9.0, keep=keep)}
+
+
+RISING = (0.5, 0.51, 0.52, 0.53, 0.54, 0.56)
+
+
+def test_a_validation_loss_that_rises_while_the_training_loss_falls_is_overfitting():
+    reason = trend(RISING)["overfitting"]
+    assert reason == (
+        "validation loss has risen for 5 epochs, from 0.5 to 0.56, while training loss fell from 1 to 0.1667"
+    )
+    assert "overfitting" in trend((0.6, *RISING))
+
+
+@pytest.mark.parametrize(
+    ("validation", "training"),
+    [
+        (RISING[1:], ()),  # for four epochs
+        ((0.5, 0.51, 0.52, 0.52, 0.54, 0.56), ()),  # not in each of them
+        ((0.5, 0.51, 0.52, 0.53, 0.54, 0.549), ()),  # by less than a tenth
+        (RISING, (0.5,) * 6),  # while the training loss stays
+        ((None,) * 6, ()),
+    ],
+)
+def test_less_than_that_is_no_overfitting(validation, training):
+    accuracies = [None if loss is None else 0.5 for loss in validation]
+    assert trend(validation, training, accuracies=accuracies) == {}
+
+
+def test_a_best_epoch_that_is_long_ago_is_told_by_what_is_kept():
+    late = [0.9, 0.8, 0.5, *[0.51] * 10]
+    reason = "epoch 3 is the best by loss, 10 epochs ago; train.early_stopping ends what does not help"
+    assert trend(late) == {"best epoch long ago": reason}
+    assert trend(late[:-1]) == {}
+    assert trend([*[0.9] * 10, 0.5, *[0.51] * 10]) == {}  # as many up to it as after it are needed
+    assert trend(late, accuracies=[*[0.5] * 12, 0.6], keep="accuracy") == {}
+    assert "by accuracy" in trend(late, accuracies=[0.6, *[0.5] * 12], keep="accuracy")["best epoch long ago"]
 
 
 @pytest.fixture

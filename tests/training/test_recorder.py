@@ -18,7 +18,8 @@ from tests.training.jobs import config, images, working
 @pytest.fixture
 def recording(tmp_path, request):
     """A recorder of a new run that has a checkpoint at every event, or only where `save_every` says so."""
-    settings = config(images(tmp_path / "images"), epochs=4, save_every=getattr(request, "param", 1e-9))
+    options = {"save_every": 1e-9, **getattr(request, "param", {})}
+    settings = config(images(tmp_path / "images"), epochs=4, **options)
     with working(settings) as (job, _), new_run_directory(tmp_path / "run", "") as run:
         yield recorder.start(job, run)
 
@@ -30,6 +31,7 @@ def test_a_new_run_begins_with_a_checkpoint_of_its_first_state(recording):
     assert recording.directory.config.exists()
 
 
+@pytest.mark.parametrize("recording", [{"keep": "loss"}, {"keep": "accuracy", "optimizer": "adam"}], indirect=True)
 def test_each_event_finds_the_files_in_step(recording):
     run = recording.directory
     for event in recording.watch(train(recording.job, recording.state)):
@@ -39,10 +41,10 @@ def test_each_event_finds_the_files_in_step(recording):
         assert len(run.metrics.jsonl.read_text().splitlines()) == len(state.history)
         if isinstance(event, EpochEvent):
             best = load_checkpoint(run.best).state
-            assert best.history[-1] == best_epoch(state.history)
+            assert best.history[-1] == best_epoch(state.history, recording.job.config.train.keep)
 
 
-@pytest.mark.parametrize("recording", [1e9], indirect=True)
+@pytest.mark.parametrize("recording", [{"save_every": 1e9}], indirect=True)
 def test_in_between_nothing_is_written_but_metrics(recording):
     run = recording.directory
     before = run.last.read_bytes()

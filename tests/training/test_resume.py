@@ -223,6 +223,17 @@ def test_another_network_cannot_go_on(folder, tmp_path):
         adapted_state(load_checkpoint(run.last), job)
 
 
+def test_the_best_epoch_is_kept_by_one_rule_all_the_way(folder, tmp_path):
+    """Another rule would name an epoch whose parameters are gone, and the result would be another one's."""
+    run = saved_run(tmp_path / "run", config(folder), 5)
+    refusal = r"kept its best epoch by train\.keep: loss; .*go on with train\.keep=loss"
+    with working(config(folder, keep="accuracy")) as (job, _):
+        with pytest.raises(ConfigError, match=refusal):
+            adapted_state(load_checkpoint(run.last), job)
+        first = saved_run(tmp_path / "first", config(folder), 1)  # no epoch is over yet
+        assert adapted_state(load_checkpoint(first.last), job).step == 1
+
+
 def test_the_best_checkpoint_is_gone_on_from_where_the_last_one_does_not_know_it_yet(folder, tmp_path):
     """The process ended between the two writes; with a later end the numbers of that epoch would not come again."""
     settings = config(folder)

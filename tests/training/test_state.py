@@ -110,8 +110,20 @@ def test_without_a_rule_nothing_stops():
 
 
 def test_the_first_of_equally_good_epochs_is_the_best():
-    assert best_epoch(history(3, 1, 2, 1)).epoch == 2
-    assert best_epoch([]) is None
+    assert best_epoch(history(3, 1, 2, 1), "loss").epoch == 2
+    assert best_epoch([], "loss") is None
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_the_most_accurate_epoch_is_the_best_where_that_is_asked_for_and_of_equal_ones_the_one_of_lower_loss(validated):
+    epochs = [(0.5, 0.1), (0.9, 0.8), (0.9, 0.7), (0.9, 0.7), (0.8, 0.2)]
+    metrics = [
+        EpochMetrics(n, loss, right, loss if validated else None, right if validated else None, 0.1, 1.0, 1.0)
+        for n, (right, loss) in enumerate(epochs, 1)
+    ]
+    assert best_epoch(metrics, "accuracy").epoch == 3
+    assert best_epoch(metrics, "loss").epoch == 1
+    assert best_epoch([], "accuracy") is None
 
 
 def test_the_validation_loss_decides_and_without_validation_the_training_loss():
