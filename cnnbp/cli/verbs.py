@@ -37,8 +37,12 @@ VERBS: Mapping[str, Verb] = {
     ),
     "evaluate": Verb(
         _USE,
-        "Show how good a run is: loss, accuracy, each class, the confusion matrix, the worst images.",
-        ("cnnbp evaluate runs/digits", "cnnbp evaluate runs/digits other-images/ --worst 20"),
+        "Show how good a run is: loss, accuracy, each class, confusions, the worst images; several as a table.",
+        (
+            "cnnbp evaluate runs/digits",
+            "cnnbp evaluate runs/digits other-images/ --worst 20",
+            "cnnbp evaluate runs/digits runs/digits-2",
+        ),
     ),
     "predict": Verb(
         _USE,

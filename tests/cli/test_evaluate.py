@@ -155,3 +155,37 @@ def test_a_split_that_is_not_there_is_named_with_those_that_are(run, tmp_path):
     exit_code, _, errors = cnnbp("evaluate", run, tmp_path, "--split", "test")
     assert exit_code == 2
     assert "no test split; there is train" in errors
+
+
+def test_several_runs_are_put_side_by_side_on_the_same_images(run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    last = other / "checkpoints/last.npz"
+    found = document("evaluate", run, other, last)
+    alone = [document("evaluate", path) for path in (run, other, last)]
+    assert found["runs"] == alone
+    assert (found["same_images"], found["common_images"]) == (True, 18)
+    assert [beside["is_best"] for beside in found["beside_best"]].count(True) == 1
+    code, screen, errors = cnnbp("evaluate", run, other, "-q", COLUMNS="200")
+    assert (code, errors) == (0, "")
+    lines = [line.split() for line in screen.splitlines() if str(tmp_path.parent)[:8] in line]
+    assert [line[1:3] for line in lines] == [["test", "18"]] * 2
+    assert lines[0][-1] == "best"
+    assert lines[1][-6:] == ["not", "told", "apart", "from", "the", "best"]
+    assert "0 : 0" in screen
+
+
+def test_runs_on_other_images_are_said_to_be_until_one_folder_is_given(run, tmp_path):
+    other = trained_run(tmp_path / "flat")
+    _, screen, _ = cnnbp("evaluate", run, other, COLUMNS="200")
+    assert "Not on the same images: 0 are common to all." in screen
+    assert "other images" in screen
+    folder = image_folder(tmp_path / "unseen" / "images", each=4)
+    found = document("evaluate", run, other, folder)
+    assert found["same_images"]
+
+
+def test_runs_come_before_the_one_folder(run, tmp_path):
+    for paths in ([run, tmp_path, run], [run, tmp_path, tmp_path / "b"]):
+        code, screen, errors = cnnbp("evaluate", *paths)
+        assert (code, screen) == (2, "")
+        assert "runs come first, then one image folder at most" in errors
