@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 import typer
@@ -107,6 +108,14 @@ VERBS: Mapping[str, Verb] = {
         "Scan an image folder: classes, sizes, modes, what would be skipped and why.",
         ("cnnbp data images/",),
     ),
+    "import": Verb(
+        _DATA,
+        "Make an image folder of a zip or tar, MNIST's IDX, CIFAR's binary form or npz arrays.",
+        (
+            "cnnbp import cifar-10-binary.tar.gz cifar/",
+            "cnnbp import train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz mnist/",
+        ),
+    ),
     "init": Verb(
         _DATA,
         "Write a commented starter configuration, fitted to a folder if one is given.",
@@ -164,15 +173,20 @@ class VerbGroup(TyperGroup):
                 signal.signal(signal.SIGINT, signal.SIG_DFL)  # the end of the process is no more to be left halfway
 
 
+def in_python(verb: str) -> str:
+    """Return what a verb's module and function are called: import is a keyword."""
+    return f"{verb}_" if iskeyword(verb) else verb
+
+
 def load_verb(name: str) -> Any:
     """Import a verb and return its Typer command."""
     gc.disable()  # nothing that an import makes is garbage
-    module = import_module(f"cnnbp.cli.{name}")
+    module = import_module(f"cnnbp.cli.{in_python(name)}")
     gc.freeze()
     gc.enable()
     app = typer.Typer(add_completion=False)
     examples = "\n\n".join(("Examples:", *VERBS[name].examples))
-    app.command(name, help=VERBS[name].line, epilog=examples)(getattr(module, name))
+    app.command(name, help=VERBS[name].line, epilog=examples)(getattr(module, in_python(name)))
     return typer.main.get_command(app)
 
 

@@ -50,6 +50,11 @@ class Entry:
         return self.is_file and os.path.splitext(self.name)[1].lower() in EXTENSIONS  # noqa: PTH122  (no Path)
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or left by a system."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
 def entries(folder: Path, skipped: Counter[str]) -> Iterator[Entry]:
     """Yield what is visible in `folder`, in no order; hidden things are counted.
 
@@ -58,7 +63,7 @@ def entries(folder: Path, skipped: Counter[str]) -> Iterator[Entry]:
     try:
         with os.scandir(folder) as found:
             for entry in found:
-                if entry.name.startswith(".") or entry.name.lower() in _SYSTEM_NAMES:
+                if is_hidden(entry.name):
                     count(skipped, HIDDEN)
                 else:
                     yield _looked_at(folder, entry)

@@ -34,9 +34,9 @@ def serve(path: str) -> None:
     import select
     from importlib import import_module
 
-    from cnnbp.cli.verbs import VERBS
+    from cnnbp.cli.verbs import VERBS, in_python
 
-    for module in ("matplotlib.figure", *(f"cnnbp.cli.{verb}" for verb in VERBS)):
+    for module in ("matplotlib.figure", *(f"cnnbp.cli.{in_python(verb)}" for verb in VERBS)):
         import_module(module)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for commands
