@@ -5,7 +5,7 @@ restarted like all others.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -101,6 +101,11 @@ class Network:
         """Return the node whose value this one reads, if there is one and no other node reads it."""
         [source] = node.inputs
         return self.nodes[source] if source != INPUT and len(self.readers[source]) == 1 else None
+
+    def parts(self, names: Collection[str]) -> tuple[Node, ...]:
+        """Return the layers of some names; the name of a residual block stands for all layers in it."""
+        paths = [node.path for node in self.nodes if node.name in names]
+        return tuple(node for node in self.nodes if any(node.path[: len(path)] == path for path in paths))
 
     def with_layer(self, index: int, layer: Layer) -> "Network":
         """Return the network with another layer in a node's place: of the same shapes, parameters and name."""

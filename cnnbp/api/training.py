@@ -123,7 +123,7 @@ def _epochs(job: Job, run: Path | None, plots: bool, check: bool, progress: bool
             yield from _shown(job, state, loop.train(job, state), progress, [])
             return
         with new_run_directory(run, "") as directory:
-            keeper = recorder.start(job, directory)
+            keeper = recorder.start(job, directory, state)
             keeper.check = found
             yield from _recorded(keeper, plots, progress)
 

@@ -44,6 +44,14 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with a run, to the same bits as if it had never stopped.")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN|FILE",
+            help="Start from what fits by name and shape in a run, an .npz or a .safetensors.",
+        ),
+    ] = None,
     allow_changes: Annotated[
         bool, typer.Option("--allow-changes", help="Resume with other options or images.")
     ] = False,
@@ -68,12 +76,14 @@ def train(
 ) -> None:
     """Train, and show shapes, batch gradients and curves."""
     modes = {"--resume": resume, "--dry-run": dry_run, "--overfit": overfit, "--lr-find": lr_find, "--run": run}
+    beginnings = {name: value for name, value in modes.items() if name != "--run"} | {"--from": start}
     ranks = join()
     with as_one(ranks):
         if ranks.rank:
             common = replace(common, quiet=True)
-        options = TrainOptions(run, allow_changes, grads, plots, check, trust, common, ranks)
+        options = TrainOptions(run, start, allow_changes, grads, plots, check, trust, common, ranks)
         _refuse_several(modes)
+        _refuse_several(beginnings)
         chosen = ["data.skip_bad=true"] if skip_bad else []  # the configuration remembers it
         if resume:
             go_on(resume, *split_arguments([*(arguments or ()), *chosen]), options)

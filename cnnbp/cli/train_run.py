@@ -17,6 +17,7 @@ from cnnbp.config import Config, dump_config, require_own_layers_to_work, requir
 from cnnbp.engine.ranks import Ranks, gather_texts, require_same
 from cnnbp.inspect.costs import network_shapes
 from cnnbp.inspect.glance import glance
+from cnnbp.porting.files import load_tensors
 from cnnbp.report import train as report
 from cnnbp.report.console import notes_console, printable, results_console
 from cnnbp.report.document import write_json
@@ -50,7 +51,9 @@ from cnnbp.training.run_directory import (
     new_run_directory,
     refuse_used,
 )
+from cnnbp.training.starting import Source, start_from
 from cnnbp.training.state import TrainingState
+from cnnbp.training.trained import load_trained
 
 if TYPE_CHECKING:
     from cnnbp.gradcheck.as_trained import AsTrained
@@ -61,6 +64,7 @@ class TrainOptions:
     """The command line's options, other than what chooses between the ways of training."""
 
     run: Path | None
+    start: Path | None
     allow_changes: bool
     grads: int | None
     plots: bool
@@ -90,16 +94,27 @@ def begin(config: Config, name: str, options: TrainOptions) -> None:
     leads = options.ranks.rank == 0
     if leads and options.run:
         refuse_used(options.run)
-    job = load(config, options)
+    source = _source(options.start, options) if options.start else None
+    job = load(config, options, before=source.checkpoint.known if source and source.checkpoint else None)
     with job.engine:
         state = TrainingState.initial(config)
+        if source:
+            report.draw_from(start_from(state, source), options.results, options.notes)
         show_start(job, state, options)
         if not leads:
             _train(partial(Follower, job, state), options)
             return
         check = _check_first_step(job, state, options)
         with new_run_directory(options.run, name) as directory:
-            _train(partial(recorder.start, job, directory), options, check)
+            _train(partial(recorder.start, job, directory, state), options, check)
+
+
+def _source(path: Path, options: TrainOptions) -> Source:
+    """Return what training starts from: a run's best parameters, or what is in a file. Each rank reads its own."""
+    tensors = {} if path.is_dir() else load_tensors(path)
+    if path.is_dir() or any(name.startswith("parameters/") for name in tensors):
+        return Source.of_run(path, load_trained(path, trust=options.trust).checkpoint)
+    return Source.of_tensors(path, tensors)
 
 
 def go_on(run: Path, data: Path | None, overrides: list[str], options: TrainOptions) -> None:

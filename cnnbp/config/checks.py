@@ -13,6 +13,7 @@ from cnnbp.layers.activations import Sigmoid
 from cnnbp.layers.reshape import Flatten
 from cnnbp.layers.residual import Residual
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy
+from cnnbp.names import did_you_mean
 
 LARGEST_TENSOR = 10**10  # numbers: 40 GB in float32
 
@@ -40,6 +41,21 @@ def loss_problems(config: Config, root: Node) -> Iterator[Problem]:
         yield Problem(message, _mark_of(config.network.nodes[-1].path, root))
     elif message := _unsuitable_weights(config):
         yield Problem(message, find(root, ("loss", config.loss.type, "class_weights")).key)
+
+
+def freeze_problems(config: Config, root: Node) -> Iterator[Problem]:
+    """Yield the names in `train.freeze` of which there is no layer, and that nothing is left to train."""
+    network, frozen = config.network, config.train.freeze
+    names = [node.name for node in network.nodes]
+    for position, name in enumerate(frozen):
+        if name not in names:
+            message = f'no layer is called "{name}": {did_you_mean(name, names)}'
+            yield Problem(message, find(root, ("train", "freeze", position)).node.mark)
+    trained = {node.name for node in network.nodes if node.parameter_specs} - {n.name for n in network.parts(frozen)}
+    if frozen and not trained:
+        yield Problem(
+            "every layer with parameters is frozen: nothing is left to train", find(root, ("train", "freeze")).key
+        )
 
 
 def require_suitable_outputs(config: Config) -> None:

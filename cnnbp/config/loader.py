@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cnnbp.config.checks import data_problems, loss_problems, shape_problems
+from cnnbp.config.checks import data_problems, freeze_problems, loss_problems, shape_problems
 from cnnbp.config.messages import problems_of
 from cnnbp.config.models import Config, Origin
 from cnnbp.config.overrides import overridden
@@ -104,7 +104,7 @@ def _checked(root: Node) -> tuple[Config | None, list[Problem]]:
         return None, [*problems_of(error, root, Config), *_shape_problems_alone(plain, root)]
     config._origin = Origin(root)
     problems = [*shape_problems(config, root), *data_problems(config, root)]
-    return config, problems or list(loss_problems(config, root))
+    return config, problems or [*loss_problems(config, root), *freeze_problems(config, root)]
 
 
 def _shape_problems_alone(plain: Any, root: Node) -> list[Problem]:

@@ -33,7 +33,8 @@ from cnnbp.config.tree import Node
 from cnnbp.data.augment import AUGMENTATIONS, Augmentation
 from cnnbp.display import Shown
 from cnnbp.fast import Planner, as_written, plan_for
-from cnnbp.layers import LayerSpec
+from cnnbp.layers import BatchNorm, LayerSpec
+from cnnbp.layers.batchnorm import FixedBatchNorm
 from cnnbp.losses import LossSpec
 from cnnbp.network import Network
 from cnnbp.optimizers import Adam, OptimizerSpec
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     Colour = Coerced[tuple[int, int, int], int | Sequence[int]]
     Bytes = Coerced[int, int | str]
     OptionalFolder = Coerced[Path | None, Path | str | None]
+    Names = Coerced[tuple[str, ...], Sequence[str]]
     Numbers = Coerced[float | tuple[float, ...], float | Sequence[float]]
     PositiveNumbers = Numbers
     AugmentationList = Coerced[tuple[Augmentation, ...], Sequence[Augmentation | _Spelled]]
@@ -126,6 +128,7 @@ else:
     OptionalFolder = (
         Annotated[Path, BeforeValidator(_folder, str), PlainSerializer(spelled_folder, when_used="json")] | None
     )
+    Names = tuple[str, ...]
     Numbers = float | tuple[float, ...]
     PositiveNumbers = PositiveFloat | tuple[PositiveFloat, ...]
     AugmentationList = tuple[Annotated[Augmentation, OneOf("augmentation", lambda: AUGMENTATIONS)], ...]
@@ -221,6 +224,9 @@ class TrainConfig(Section):
     kernels: Literal["fast", "written"] = Field(
         default="fast", description="written: train with the layers' own code, which is slower and readable."
     )
+    freeze: Names = Field(
+        default=coerced(()), description="Layers and residual blocks that training leaves as they are."
+    )
     save_every: PositiveFloat = Field(default=30.0, description="Seconds between checkpoints within an epoch.")
 
     @property
@@ -284,8 +290,15 @@ class Config(Shown, _Importing):
 
     @cached_property
     def network(self) -> Network:
-        """The network with all its shapes. Raises ShapeError where a layer does not fit its input."""
-        return Network(self.input.shape, self.layers)
+        """The network with all its shapes, batch norms that `train.freeze` names as they work then.
+
+        Raises ShapeError where a layer does not fit its input.
+        """
+        network = Network(self.input.shape, self.layers)
+        for node in network.parts(self.train.freeze):
+            if type(node.layer) is BatchNorm:
+                network = network.with_layer(node.index, FixedBatchNorm(name=node.name, norm=node.layer))
+        return network
 
     def with_max_pixels(self, limit: int | None) -> Self:
         """Return the configuration with another limit of an image's pixels, or itself where None is given."""

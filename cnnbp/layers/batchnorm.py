@@ -1,12 +1,13 @@
 """Batch normalisation, over a batch that may arrive in pieces."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field, PositiveFloat
 
 from cnnbp.arrays import Array, Shape
-from cnnbp.layers.base import Context, CoupledLayer, Gradients, ParameterSpec, Params
+from cnnbp.layers.base import Context, CoupledLayer, Gradients, Layer, ParameterSpec, Params
 from cnnbp.layers.operators import Operator
 
 _Cache = tuple[Array, Array, Array]  # x̂ like x; σ and n (C,)
@@ -94,6 +95,30 @@ class BatchNorm(CoupledLayer):
             "running_mean": (1 - self.momentum) * state["running_mean"] + self.momentum * mean,
             "running_var": (1 - self.momentum) * state["running_var"] + self.momentum * unbiased,
         }
+
+
+class FixedBatchNorm(Layer):
+    """A batch norm that is left as it is: its running statistics stand in for the batch's in training, too."""
+
+    type = BatchNorm.type
+    symbol = BatchNorm.symbol
+
+    norm: BatchNorm
+
+    def parameters(self, input_shape: Shape) -> dict[str, ParameterSpec]:
+        return self.norm.parameters(input_shape)
+
+    def state(self, input_shape: Shape) -> dict[str, Array]:
+        return self.norm.state(input_shape)
+
+    def onnx(self, input_shape: Shape) -> tuple[Operator, ...]:
+        return self.norm.onnx(input_shape)
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, _Cache]:
+        return self.norm.forward(params, x, replace(ctx, training=False))
+
+    def backward(self, params: Params, cache: _Cache, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
+        return self.norm.backward(params, cache, dy, replace(ctx, training=False))
 
 
 def _per_channel(values: Array, like: Array) -> Array:

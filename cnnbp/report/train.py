@@ -25,6 +25,7 @@ from cnnbp.schedules import Cosine
 from cnnbp.training.datasets import LeftOut
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
+from cnnbp.training.starting import Start
 from cnnbp.training.state import TensorStep, TrainingState
 from cnnbp.training.summary import Status, Summary
 
@@ -49,7 +50,24 @@ def draw_job(job: Job, console: Console) -> None:
         Text.assemble(("network  ", "bold"), f"{len(network.nodes)} layers, {network.layout.size:,} parameters")
     )
     console.print(Text.assemble(("training ", "bold"), f"{job.config.train.epochs} epochs of {steps}"))
+    if job.frozen:
+        kept = sum(array.size for name, array in network.layout.zeros(bool).named() if name.split(".")[0] in job.frozen)
+        frozen = f"{', '.join(job.config.train.freeze)}: {kept:,} parameters stay as they are"
+        console.print(Text.assemble(("frozen   ", "bold"), frozen))
     console.print()
+
+
+def draw_from(start: Start, results: Console, notes: Console) -> None:
+    """Say what training starts from, what is drawn all the same, and what did not fit."""
+    path = printable(str(start.source.path))
+    drawn = f"; not in it: {', '.join(start.drawn)}" if start.drawn else ""
+    line = f"{path}: {len(start.taken)} of {len(start.taken) + len(start.drawn)} tensors{drawn}"
+    results.print(Text.assemble(("from     ", "bold"), line))
+    for reason in start.unused:
+        notes.print(printable(f"not taken from it: {reason}"), soft_wrap=True)
+    if start.source.checkpoint is None:
+        line = "which images have trained it is not known: those that validate here may be among them"
+        notes.print(line, soft_wrap=True)
 
 
 def draw_ranks(job: Job, hosts: Sequence[str], results: Console, notes: Console) -> None:

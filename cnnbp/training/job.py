@@ -74,11 +74,18 @@ class Job:
         return self.config.network.decays()
 
     @cached_property
+    def frozen(self) -> frozenset[str]:
+        """The names of the layers that `train.freeze` leaves as they are."""
+        return frozenset(node.name for node in self.config.network.parts(self.config.train.freeze))
+
+    @cached_property
     def weights(self) -> frozenset[str]:
-        """The names of the parameters that multiply, as conv1.W: those that weight decay applies to."""
-        nodes = self.config.network.nodes
+        """The names of the parameters that are trained and multiply, as conv1.W: those that weight decay applies to."""
         return frozenset(
-            f"{node.name}.{name}" for node in nodes for name, spec in node.parameter_specs.items() if spec.decays
+            f"{node.name}.{name}"
+            for node in self.config.network.nodes
+            for name, spec in node.parameter_specs.items()
+            if spec.decays and node.name not in self.frozen
         )
 
     @cached_property

@@ -26,9 +26,12 @@ _BETWEEN_EPOCHS = 1.0  # seconds: short epochs share a checkpoint
 _PACKAGES = ("numpy", "pillow", "pydantic")
 
 
-def start(job: Job, directory: RunDirectory) -> "Recorder":
-    """Begin a new run. Its config.yaml is written last: where it is, all is. Raises CheckpointError."""
-    recorder = Recorder(job, TrainingState.initial(job.config), directory)
+def start(job: Job, directory: RunDirectory, state: TrainingState) -> "Recorder":
+    """Begin a new run from a state before its first step. Raises CheckpointError.
+
+    Its config.yaml is written last: where it is, all is.
+    """
+    recorder = Recorder(job, state, directory)
     directory.write_split(job.datasets)
     directory.metrics.start_from([])
     recorder.save()

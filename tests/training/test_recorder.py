@@ -20,8 +20,8 @@ def recording(tmp_path, request):
     """A recorder of a new run that has a checkpoint at every event, or only where `save_every` says so."""
     options = {"save_every": 1e-9, **getattr(request, "param", {})}
     settings = config(images(tmp_path / "images"), epochs=4, **options)
-    with working(settings) as (job, _), new_run_directory(tmp_path / "run", "") as run:
-        yield recorder.start(job, run)
+    with working(settings) as (job, state), new_run_directory(tmp_path / "run", "") as run:
+        yield recorder.start(job, run, state)
 
 
 def test_a_new_run_begins_with_a_checkpoint_of_its_first_state(recording):
