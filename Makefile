@@ -8,7 +8,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test slow-test lint format coverage dist docs gallery notebook pictures torch bench parity soak fuzz
-.PHONY: browser-test gradcheck-soak gradcheck-against-torch data-bench data-memory scaling two-hosts
+.PHONY: browser-test site gradcheck-soak gradcheck-against-torch data-bench data-memory scaling two-hosts
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-25s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,10 @@ docs: $(INSTALLED)  ## run what the documents show, and write down what has chan
 	$(BIN)/python -m datasets.pack_examples
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.documents
+
+site: $(INSTALLED)  ## the documents and the reference of the public names, as HTML in site/
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[site]'
+	$(BIN)/python -W ignore -m docs.site
 
 notebook: $(INSTALLED)  ## run docs/notebook.ipynb in a kernel, and write down what it shows
 	$(BIN)/python -m pip install -q --disable-pip-version-check nbclient ipykernel

@@ -29,9 +29,16 @@ if TYPE_CHECKING:
         train,
     )
     from cnnbp.config import Config
+    from cnnbp.data.inventory import Inventory
     from cnnbp.errors import CheckpointError, CnnbpError, ConfigError, DataError, Diverged, ShapeError, UnknownName
+    from cnnbp.evaluate.predictions import Prediction
+    from cnnbp.evaluate.scores import Evaluation
+    from cnnbp.export import Export
+    from cnnbp.inspect.costs import NetworkShapes
+    from cnnbp.inspect.examine import Inspection
     from cnnbp.network import Network
     from cnnbp.parameters import Parameters
+    from cnnbp.training.state import EpochMetrics
 
 __version__ = "0.1.0"
 
@@ -41,6 +48,7 @@ _HOMES = {
         *("backpropagate", "check_gradients", "grads", "inventory", "shapes"),
     ),
     "cnnbp.config": ("Config",),
+    "cnnbp.data.inventory": ("Inventory",),
     "cnnbp.errors": (
         "CheckpointError",
         "CnnbpError",
@@ -50,8 +58,14 @@ _HOMES = {
         "ShapeError",
         "UnknownName",
     ),
+    "cnnbp.evaluate.predictions": ("Prediction",),
+    "cnnbp.evaluate.scores": ("Evaluation",),
+    "cnnbp.export": ("Export",),
+    "cnnbp.inspect.costs": ("NetworkShapes",),
+    "cnnbp.inspect.examine": ("Inspection",),
     "cnnbp.network": ("Network",),
     "cnnbp.parameters": ("Parameters",),
+    "cnnbp.training.state": ("EpochMetrics",),
 }
 
 __all__ = [  # noqa: RUF022  (in the order of a first look)
@@ -66,8 +80,15 @@ __all__ = [  # noqa: RUF022  (in the order of a first look)
     "Backpropagation",
     "Config",
     "Epoch",
+    "EpochMetrics",
+    "Evaluation",
+    "Export",
+    "Inspection",
+    "Inventory",
     "Network",
+    "NetworkShapes",
     "Parameters",
+    "Prediction",
     "Predictions",
     "Run",
     "CnnbpError",

@@ -64,7 +64,10 @@ class Node:
 
 
 class Network:
-    """Nodes with their shapes; parameters and running statistics live outside and come in with each call."""
+    """Nodes with their shapes; parameters and running statistics live outside and come in with each call.
+
+    It is made for images of `input_shape` (C, H, W). Raises ShapeError for a layer that does not fit its input.
+    """
 
     def __init__(self, input_shape: Shape, layers: Sequence[LayerSpec]) -> None:
         self.input_shape = input_shape

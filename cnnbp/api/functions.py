@@ -75,7 +75,8 @@ def check_gradients(
     """Compare every layer's and the network's analytic gradients with numeric ones, and training's step with them.
 
     The batch is x, as `backpropagate` takes it, of the classes y; without, seeded random numbers for so many `images`.
-    At most `entries` of each tensor are checked, None: what takes a second or two.
+    At most `entries` of each tensor are checked, None: what takes a second or two. Raises ConfigError, ShapeError and
+    DataError for what does not fit; a wrong gradient is a verdict.
 
     >>> check_gradients(load_config("configs/lecture.yaml")).verdict
     'pass'
@@ -101,7 +102,8 @@ def check_gradients(
 def shapes(config: Config, batch: int | None = None) -> NetworkShapes:
     """Return every tensor's shape and cost, as `cnnbp shapes` draws them.
 
-    With a `batch` of M images, the memory of a training step on it is measured, too.
+    With a `batch` of M images, the memory of a training step on it is measured, too. Raises ConfigError for a batch
+    that is no number of images, and where the last layer does not suit the loss; ShapeError.
 
     >>> [layer.output_shape for layer in shapes(load_config("configs/lecture.yaml")).layers][:2]
     [(1, 4, 4), (1, 4, 4)]
@@ -128,6 +130,7 @@ def grads(
 
     The batch is x of the classes y: for a configuration as `backpropagate` takes it, for a run as its `predict` does.
     Without x, so many `images` are drawn from the folder, or are random numbers where the configuration has none.
+    Raises ConfigError, ShapeError and DataError for what does not fit or cannot be read.
 
     >>> grads(load_config("configs/lecture.yaml", ["data.path=datasets/strokes"]), images=2).record.loss > 0
     True

@@ -161,7 +161,10 @@ class Run:
         return export_checkpoint(self.checkpoint, Format(to), path, overwrite=overwrite)
 
     def batch(self, x: ArrayLike, y: ArrayLike, layout: Layout = "chwm") -> Images:
-        """Return images of the classes y (M,) as the network reads them, normalised, float64."""
+        """Return images of the classes y (M,) as the network reads them: normalised, float64, (C, H, W, M).
+
+        Raises ShapeError and DataError for arrays that do not fit.
+        """
         subset = self._subset(x, y, layout)
         pixels = self.checkpoint.normalization.apply(subset.images.pixels, np.float64)
         counts = np.bincount(subset.labels, minlength=len(self.classes)).tolist()
@@ -177,7 +180,8 @@ class Run:
 def load(path: str | Path, *, trust: bool = False) -> Run:
     """Read a run directory's best checkpoint, its last where no epoch is over yet, or the given checkpoint file.
 
-    With `trust` layers of its own, which are Python code, are run. Raises CheckpointError.
+    With `trust` layers of its own, which are Python code, are run. Raises CheckpointError for what is no checkpoint or
+    is damaged, and for one with such layers without `trust`.
     """
     return Run(load_trained(Path(path), trust=trust))
 
