@@ -139,7 +139,7 @@ def _recorded(keeper: Recorder, plots: bool, progress: bool) -> Iterator[Epoch]:
         write_end(keeper, summary_of(keeper, perf_counter() - started, concerns, None), None)
         raise
     keeper.save()
-    best = load_checkpoint(keeper.directory.best, trust=True).state
+    best = load_checkpoint(keeper.directory.best, trust=True).state.as_evaluated()
     measurement = evaluated(job, best, lambda what, done, total: None)
     write_end(keeper, summary_of(keeper, perf_counter() - started, concerns, measurement), measurement)
     if plots:

@@ -262,7 +262,7 @@ def _show_gradients(recorder: Recorder | Follower, epoch: int, options: TrainOpt
 def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:
     """Measure the best checkpoint, and write and show what came of the run."""
     job, state, directory = recorder.job, recorder.state, recorder.directory
-    best = share_checkpoint(load_checkpoint(directory.best, trust=True), options.ranks).state
+    best = share_checkpoint(load_checkpoint(directory.best, trust=True), options.ranks).state.as_evaluated()
     measurement = _evaluate(job, best, options)
     summary = summary_of(recorder, seconds, concerns, measurement)
     try:

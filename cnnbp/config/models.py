@@ -224,6 +224,9 @@ class TrainConfig(Section):
     kernels: Literal["fast", "written"] = Field(
         default="fast", description="written: train with the layers' own code, which is slower and readable."
     )
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Evaluate and export a running average of the parameters; the weight of its past."
+    )
     freeze: Names = Field(
         default=coerced(()), description="Layers and residual blocks that training leaves as they are."
     )

@@ -17,6 +17,7 @@ from cnnbp.data.normalize import Normalization
 from cnnbp.engine.ranks import Ranks
 from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.losses import Loss
+from cnnbp.parameters import Parameters, Tensors
 from cnnbp.training.archive import ArchiveReader, write_archive
 from cnnbp.training.known import KnownImages, Role
 from cnnbp.training.state import EpochMetrics, EpochSums, TensorStep, TrainingState
@@ -224,17 +225,25 @@ def share_config(config: Config | None, checkpoint: Checkpoint, ranks: Ranks) ->
 
 def _arrays(state: TrainingState, known: KnownImages) -> dict[str, Array]:
     """Return every array of a checkpoint by its name in the file."""
+    average = state.average
     return {
-        **{f"parameters/{name}": array for name, array in state.parameters.named()},
+        **_learned("", state.parameters, state.running_statistics),
+        **(_learned("average_", average.parameters, average.running_statistics) if average else {}),
         **{f"optimizer/{name}": array for name, array in state.slots.items()},
-        **{
-            f"running_statistics/{layer}.{name}": array
-            for layer, tensors in state.running_statistics.items()
-            for name, array in tensors.items()
-        },
         "images/pixels": known.pixels,
         "images/names": known.names,
         "images/roles": known.roles,
+    }
+
+
+def _learned(prefix: str, parameters: Parameters, running_statistics: Tensors) -> dict[str, Array]:
+    return {
+        **{f"{prefix}parameters/{name}": array for name, array in parameters.named()},
+        **{
+            f"{prefix}running_statistics/{layer}.{name}": array
+            for layer, tensors in running_statistics.items()
+            for name, array in tensors.items()
+        },
     }
 
 

@@ -130,6 +130,7 @@ class Job:
 
     def measuring(self, state: TrainingState, subset: Subset) -> Generator[int, None, Measurement]:
         """Run images through the network of a state; yields how many are done and returns the measurement."""
+        state = state.as_evaluated()
         return measuring(
             self.engine, state.parameters, state.running_statistics, subset, self.normalization, self.batch_size
         )

@@ -106,6 +106,8 @@ def adapted_state(checkpoint: Checkpoint, job: Job) -> TrainingState:
         raise ConfigError("the network has other parameters than the run's: train a new one")
     if state.slots.keys() != new.slots.keys():
         state.slots = new.slots
+    if (state.average is None) != (new.average is None):
+        state.begin_average(job.config.train.ema)
     changes = {change.key.partition(".")[0] for change in changed_keys(checkpoint.config, job.config)}
     batches = {change.key for change in changed_keys(checkpoint.config, job.config)} & {"train.batch_size", "seed"}
     if batches or "data" in changes or checkpoint.images != job.datasets.digest:

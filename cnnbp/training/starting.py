@@ -10,7 +10,7 @@ from cnnbp.arrays import Array, format_shape
 from cnnbp.errors import DataError
 from cnnbp.export.weights import weights
 from cnnbp.training.checkpoint import Checkpoint
-from cnnbp.training.state import TrainingState
+from cnnbp.training.state import Average, TrainingState
 
 _PREFIX = "param/"  # what grads --save puts before a parameter's name
 
@@ -60,6 +60,8 @@ def start_from(state: TrainingState, source: Source) -> Start:
         if not np.isfinite(array).all():
             raise DataError(f"{name} in {str(source.path)!r} holds numbers that are not finite")
         places[name][...] = array
+    if state.average:
+        state.average = Average.of(state.parameters, state.running_statistics)
     unused = (
         f"{name}: {_misfit(name, array, places)}" for name, array in source.tensors.items() if name not in fitting
     )

@@ -1,6 +1,7 @@
 """All that training carries from one step to the next, in one object: with it, a run goes on to the same bits."""
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from math import hypot, nan
 
@@ -75,11 +76,36 @@ class EpochSums:
 
 
 @dataclass
+class Average:
+    """θ̄ ← d·θ̄ + (1 − d)·θ after every step, and running statistics alike: what is evaluated with `train.ema` = d.
+
+    d is at most (1 + t)/(10 + t) after t steps, so that the first parameters are soon forgotten (Polyak & Juditsky
+    1992; the ramp is that of TensorFlow's ExponentialMovingAverage).
+    """
+
+    parameters: Parameters
+    running_statistics: Tensors
+
+    @classmethod
+    def of(cls, parameters: Parameters, running_statistics: Tensors) -> "Average":
+        """Return the average before the first step."""
+        return cls(parameters.copy(), deepcopy(running_statistics))
+
+    def follow(self, parameters: Parameters, running_statistics: Tensors, decay: float, steps: int) -> None:
+        """Move towards what the newest step has left, the last of `steps`."""
+        share = 1 - min(decay, (1 + steps) / (10 + steps))
+        self.parameters.vector += np.float32(share) * (parameters.vector - self.parameters.vector)
+        for layer, tensors in self.running_statistics.items():
+            for name, array in tensors.items():
+                array += share * (running_statistics[layer][name] - array)
+
+
+@dataclass
 class TrainingState:
     """The state of a run between two steps. `step` counts all steps taken; `history` the epochs that are over.
 
-    `last_step` is the newest step that was the last of its epoch with a whole batch, tensor by tensor. Running
-    statistics are replaced by every step, never changed in place.
+    `last_step` is the newest step that was the last of its epoch with a whole batch, tensor by tensor; `average` is
+    there with `train.ema`. Running statistics are replaced by every step, never changed in place.
     """
 
     parameters: Parameters
@@ -89,20 +115,35 @@ class TrainingState:
     sums: EpochSums = field(default_factory=EpochSums)
     history: list[EpochMetrics] = field(default_factory=list)
     last_step: tuple[TensorStep, ...] = ()
+    average: Average | None = None
 
     @classmethod
     def zeros(cls, config: Config) -> "TrainingState":
         """Return a state whose parameters are still to be filled in."""
         parameters = config.network.layout.zeros(np.float32)
         slots = config.train.optimizer.slots(parameters.layout.size, parameters.vector.dtype)
-        return cls(parameters, slots, config.network.initial_state())
+        state = cls(parameters, slots, config.network.initial_state())
+        state.begin_average(config.train.ema)
+        return state
 
     @classmethod
     def initial(cls, config: Config) -> "TrainingState":
         """Return the state before the first step."""
         state = cls.zeros(config)
         state.parameters = config.network.initial_parameters(config.seed)
+        state.begin_average(config.train.ema)
         return state
+
+    def begin_average(self, decay: float | None) -> None:
+        """Let the average be what the parameters are now, or nothing where there is to be none."""
+        self.average = Average.of(self.parameters, self.running_statistics) if decay else None
+
+    def as_evaluated(self) -> "TrainingState":
+        """Return the state as it is evaluated and exported: with the average in the place of the newest parameters."""
+        if self.average is None:
+            return self
+        average = self.average
+        return replace(self, parameters=average.parameters, running_statistics=average.running_statistics, average=None)
 
     def copy(self) -> "TrainingState":
         """Return a state of its own with the same values."""
@@ -112,6 +153,7 @@ class TrainingState:
             slots={name: slot.copy() for name, slot in self.slots.items()},
             sums=replace(self.sums),
             history=list(self.history),
+            average=self.average and Average.of(self.average.parameters, self.average.running_statistics),
         )
 
     @property

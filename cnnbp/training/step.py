@@ -32,7 +32,7 @@ def take_step(job: Job, state: TrainingState, batch: Batch, lr: float, *, watche
         raise diagnose(job, state, batch, loss=loss, gradient_norm=norm, lr=lr)
     if before:
         state.last_step = tensor_steps(before, state.parameters, result.gradient)
-    _count(state, result, len(batch.indices), loss, norm)
+    _count(job, state, result, len(batch.indices), loss, norm)
     return loss
 
 
@@ -56,9 +56,11 @@ def _update(job: Job, state: TrainingState, gradient: Array, norm: float, lr: fl
             state.parameters.of(layer)[name][...] = tensor
 
 
-def _count(state: TrainingState, result: StepResult, images: int, loss: float, norm: float) -> None:
+def _count(job: Job, state: TrainingState, result: StepResult, images: int, loss: float, norm: float) -> None:
     state.running_statistics = result.state
     state.step += 1
+    if state.average and (decay := job.config.train.ema):
+        state.average.follow(state.parameters, state.running_statistics, decay, state.step)
     sums = state.sums
     sums.steps += 1
     sums.images += images

@@ -1,6 +1,6 @@
 """A trained network to be used: a checkpoint, where it lies, and what is known of the run around it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnbp.config import Config
@@ -11,7 +11,7 @@ from cnnbp.training.run_directory import RunDirectory, existing_run_directory, r
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A checkpoint and the file that it is from; `run` is None for a file outside any run directory.
+    """A checkpoint with its state as it is evaluated, and its file; `run` is None for one outside any run directory.
 
     `config` is the checkpoint's own, with the image folder of the run where that is known.
     """
@@ -44,6 +44,7 @@ def load_trained(path: Path, *, trust: bool = False, max_pixels: int | None = No
     """
     run, file = _located(path)
     checkpoint = load_checkpoint(file, trust=trust)
+    checkpoint = replace(checkpoint, state=checkpoint.state.as_evaluated())
     config = _with_images_of(run, checkpoint.config) if run else checkpoint.config
     return Trained(checkpoint, file, run, config.with_max_pixels(max_pixels))
 
