@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from cnnbp.cli.common import Common, verb
+from cnnbp.errors import ConfigError
+from cnnbp.experiments.records import find_runs
 from cnnbp.porting.compare import compare as compared
 from cnnbp.porting.files import FOLDER, load_reference, load_tensors
 from cnnbp.report.comparison import comparison_document, draw_comparison
@@ -39,6 +41,8 @@ def compare(
     common: Common,
 ) -> None:
     """Name the first tensor that differs, in the order of computation, and say what it looks like."""
+    if reference.is_dir() and find_runs(reference):
+        raise ConfigError(f"{str(reference)!r} is a run: runs are compared by `cnnbp runs RUN RUN --curves`")
     report = compared(load_reference(reference), load_tensors(mine), tolerance)
     if common.json:
         write_json(comparison_document(report))

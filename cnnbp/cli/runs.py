@@ -12,6 +12,8 @@ from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
 from cnnbp.report.experiments import draw_runs, runs_document
 
+_USUAL = Path("runs")
+
 
 @verb
 def runs(
@@ -24,9 +26,10 @@ def runs(
     common: Common,
 ) -> None:
     """List runs: what differs in their configurations, epochs, best epoch, test, when and how they ended."""
-    paths = [path for folder in folders or [Path("runs")] for path in find_runs(folder)]
+    there = folders or ([_USUAL] if _USUAL.is_dir() else [])
+    paths = [path for folder in there for path in find_runs(folder)]
     if not paths:
-        raise CheckpointError("there is no run there: cnnbp train CONFIG makes one")
+        raise CheckpointError(f"there is no run {'there' if folders else 'in runs/'}: cnnbp train CONFIG makes one")
     notes = notes_console(quiet=common.quiet)
     records: list[RunRecord] = []
     for path in dict.fromkeys(paths):

@@ -6,23 +6,32 @@ from typing import Annotated
 
 import typer
 
-from cnnbp.cli.common import Common, ConfigFile, DataAndOverrides, load_job, split_arguments, verb
+from cnnbp.cli.common import Common, ConfigFile, load_job, split_arguments, verb
 from cnnbp.experiments.comparison import compare_settings
 from cnnbp.experiments.grid import trials_of
 from cnnbp.experiments.records import RunRecord, read_record
 from cnnbp.experiments.sweep import Sweep, SweepRunner
 from cnnbp.report.console import notes_console, results_console
 from cnnbp.report.document import write_json
-from cnnbp.report.experiments import draw_comparison, draw_failures, save_comparison
+from cnnbp.report.experiments import draw_comparison, draw_failures, draw_folder_of_runs, save_comparison
 from cnnbp.report.progress import progress_bar
 
 _FAILED = 1
+
+DataAndAxes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[DATA] [KEY=A,B,…]…",
+        show_default=False,
+        help="The image folder; options, each with the values that it takes in turn, as train.batch_size=16,64.",
+    ),
+]
 
 
 @verb
 def sweep(
     config: ConfigFile,
-    arguments: DataAndOverrides = None,
+    arguments: DataAndAxes = None,
     *,
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Train each combination with N seeds.")] = 3,
     into: Annotated[
@@ -49,6 +58,7 @@ def sweep(
         write_json({"folder": str(plan.folder), "settings": results, "failures": runner.failures})
     else:
         draw_comparison(results, runs, results_console())
+        draw_folder_of_runs(plan.folder, results_console())
     if plots and any(runs):
         save_comparison(results, runs, plan.folder / "sweep.png")
     if runner.failures:

@@ -1,5 +1,6 @@
 """What `cnnbp sweep` and `cnnbp runs` show: settings and runs side by side, their curves over one another."""
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from cnnbp.experiments.comparison import SettingResult, Spread
 from cnnbp.experiments.records import RunRecord, differing_options, short_names
-from cnnbp.report.console import one_line
+from cnnbp.report.console import one_line, printable
 from cnnbp.report.curves import Curve, draw_overlaid
 from cnnbp.report.figures import new_figure, save_figure, with_own_settings
 from cnnbp.report.tables import Column, print_table
@@ -37,9 +38,17 @@ def draw_comparison(results: Sequence[SettingResult], groups: Sequence[Sequence[
             Column("", [_judgement(r) for r in results], weight=80),
         ],
     )
+    if any(r.within_noise is not None for r in results):
+        console.print("worse: by more than the seeds' noise (t-test, 95 %)", style="dim")
     if all(r.score is None or r.score.std is None for r in results):
         console.print("One run each: how much of a difference is noise cannot be told. Try --seeds 5.")
     _draw_curves([_mean_loss(runs) for runs in groups], console)
+
+
+def draw_folder_of_runs(folder: Path, console: Console) -> None:
+    """Say where a sweep's runs are, and how to look at each."""
+    shown = printable(shlex.quote(str(folder)))
+    console.print(f"its runs are in {shown}; each of them: cnnbp runs {shown}", soft_wrap=True)
 
 
 def draw_failures(failures: Mapping[str, str], console: Console) -> None:
@@ -103,7 +112,7 @@ def _draw_curves(losses: Iterable[Sequence[float]], console: Console) -> None:
         if len(values) > 1 and place < len(_LETTERS)
     ]
     if curves:
-        draw_overlaid("validation loss by epoch, each setting by its letter", curves, console)
+        draw_overlaid("validation loss by epoch, each by its letter", curves, console)
 
 
 def _mean_loss(runs: Sequence[RunRecord]) -> list[float]:

@@ -116,6 +116,19 @@ def test_runs_says_what_it_cannot_read_and_lists_the_rest(folder):
     code, _, errors = cnnbp("runs", "images", cwd=folder)
     assert code == 3
     assert "there is no run there" in errors
+    code, _, errors = cnnbp("compare", "runs/c", "runs/c-2", cwd=folder)
+    assert code == 2
+    assert "'runs/c' is a run: runs are compared by `cnnbp runs RUN RUN --curves`" in errors
+
+
+def test_a_newcomer_is_told_how_values_are_written_where_runs_are_and_how_they_come_to_be(folder):
+    assert "KEY=A,B,…" in cnnbp("sweep", "--help")[1]
+    code, _, errors = cnnbp("runs", cwd=folder)
+    assert (code, errors) == (3, "error: there is no run in runs/: cnnbp train CONFIG makes one\n")
+    code, screen, errors = cnnbp("sweep", "c.yaml", *GRID, "--into", "my runs", cwd=folder)
+    assert code == 0, errors
+    assert "its runs are in 'my runs'; each of them: cnnbp runs 'my runs'" in screen
+    assert "worse: by more than the seeds' noise" in screen
 
 
 def children(pid):
