@@ -39,7 +39,7 @@ def draw_rates(test: RateTest, optimizer: Optimizer, console: Console) -> None:
         none = [None] * len(rates)
         draw_plot(Plot("", rates, losses, "loss by learning rate", none, "", _power_of_ten, "{:.3g}".format), console)
     console.print(f"suggestion: train.optimizer.{optimizer.type}.lr={test.suggestion:.1e}", style="bold")
-    console.print("a tenth of the rate at which the smoothed loss is lowest", style="dim")
+    console.print("where the smoothed loss has come nine tenths of its way down", style="dim")
 
 
 def _power_of_ten(exponent: float) -> str:

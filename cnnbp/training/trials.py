@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from statistics import mean
 from time import perf_counter
 from typing import Self
 
@@ -24,6 +25,8 @@ STEPS = 100
 _LOWEST, _HIGHEST = 1e-6, 10.0
 _MEMORY = 0.9
 _EXPLODED = 4.0
+_AT_START = 10  # steps whose rates are too low to change the loss
+_WAY_DOWN = 0.9  # of the loss's fall
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,11 @@ class RatePoint:
 
 @dataclass(frozen=True)
 class RateTest:
-    """A range test (Smith 2017, arXiv:1506.01186); it suggests a tenth of the rate at which the loss was lowest."""
+    """A range test (Smith 2017, arXiv:1506.01186).
+
+    It suggests the first rate at which the loss has come nine tenths of its way down: where it is lowest says little,
+    as the valley is flat and noise decides.
+    """
 
     points: tuple[RatePoint, ...]
     suggestion: float
@@ -109,7 +116,9 @@ class RateTest:
     @classmethod
     def of(cls, points: Sequence[RatePoint]) -> Self:
         """Draw the conclusion from one or more points."""
-        return cls(tuple(points), min(points, key=lambda point: point.loss).lr / 10)
+        start, lowest = mean(point.loss for point in points[:_AT_START]), min(point.loss for point in points)
+        goal = start + _WAY_DOWN * (lowest - start)
+        return cls(tuple(points), next((point.lr for point in points if point.loss <= goal), points[0].lr))
 
 
 def range_test(job: Job, state: TrainingState) -> Iterator[RatePoint]:

@@ -145,9 +145,19 @@ def test_it_ends_where_the_loss_explodes(tmp_path):
     assert all(point.loss <= 4 * best for point in found)
 
 
-def test_the_suggestion_is_a_tenth_of_the_rate_with_the_lowest_loss():
-    test = RateTest.of([RatePoint(0.001, 2.0), RatePoint(0.01, 1.0), RatePoint(0.1, 3.0)])
-    assert test.suggestion == pytest.approx(0.001)
+@pytest.mark.parametrize(
+    ("losses", "place"),
+    [
+        ([*[3.0] * 10, 2.0, 1.3, 1.19, 1.1, 1.0, 2.0], 12),  # 1.2 is nine tenths of the way from 3 to 1
+        ([*[3.0] * 10, 2.0, 1.21, 1.3, 1.25, 1.22, 1.0, 1.1], 15),  # the lowest alone is there
+        ([*[3.0] * 10, 1.0, 1.05, 0.99, 1.1, 1.0, 0.98], 10),  # on a flat floor the first, not the lowest
+        ([2.0, 3.0, 4.0], 0),  # it only rises
+        ([2.0], 0),
+    ],
+)
+def test_the_suggestion_is_where_the_loss_has_come_nine_tenths_of_its_way_down(losses, place):
+    test = RateTest.of([RatePoint(float(number), loss) for number, loss in enumerate(losses)])
+    assert test.suggestion == place
 
 
 def test_a_network_that_cannot_take_the_first_step_is_no_fault_of_a_rate(tmp_path):
