@@ -11,7 +11,13 @@ from cnnbp.files import opened, written_whole
 _ASSETS = Path(__file__).parent / "assets"
 _GENERATOR = b'<meta name="generator" content="cnnbp">'
 _STYLES = ("page.css",)
-_SCRIPTS = ("numbers.js", "explain.js", "formulas.js", "sheets.js", "stations.js", "exercises.js", "page.js")
+_SCRIPTS = (
+    "numbers.js",
+    *("factors.js", "explain_forward.js", "explain_backward.js", "explain_loss.js", "explain.js"),
+    *("formulas.js", "heatmaps.js", "sheets.js"),
+    *("stations.js", "update.js", "attention.js", "explanation.js"),
+    *("exercises.js", "page.js"),
+)
 
 
 def render(document: dict[str, Any]) -> str:

@@ -37,7 +37,8 @@ _PARAMETER: Mapping[str, str] = {
     "β batchnorm": "β was added at every place: the sum of what came back.",
 }
 _LOSS: Mapping[str, str] = {
-    "X": "The images, as the network reads them.",
+    "X": "The images, as the network reads them. Each step (→) is a layer, up to the loss L; then the chain rule leads"
+    " back, layer by layer, to the gradient of each weight and each pixel.",
     "L": "How surprised the network is by the truth, and the mean over the images.",
 }
 _OUTPUT = "The outputs, read as probabilities."

@@ -14,7 +14,7 @@ from cnnbp.page.bug import plant_in
 from cnnbp.page.document import Page, page_document
 from cnnbp.page.render import save_page
 from tests.inspect.lecture import by_hand, lecture_model
-from tests.page.pages import lecture_document, lecture_inspection, random_inspection
+from tests.page.pages import coupled_inspection, lecture_document, lecture_inspection, random_inspection
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="make browser-test installs selenium")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
@@ -202,6 +202,22 @@ def test_an_operand_says_in_how_many_numbers_it_takes_part(opened):
         assert f"in {count} of the 16 numbers of Z1" in one(browser, "#explanation").get_attribute("textContent")
 
 
+def test_a_pixel_of_the_first_station_is_what_it_is_and_takes_part_in_nothing_there(opened):
+    browser = opened(lecture_document())
+    point_at(browser, cell(browser, "X", 0, 2, 2))
+    value = by_hand(lecture_model())["X"][0, 2, 2, 0]
+    assert number(one(browser, "#explanation p").text.removeprefix("= ")) == pytest.approx(value, rel=1e-3)
+
+
+def test_what_can_be_done_is_said_where_it_can_be_done(opened):
+    for station, quiz, filled in (("Z1", False, False), ("Z1", True, True), ("X", True, False)):
+        hint = one(opened({**lecture_document(), "quiz": quiz}, station), "#explanation").text
+        assert "Point at a number" in hint
+        assert ("Fill in an empty box" in hint) == filled
+    browser = opened(page_document(Page("net", coupled_inspection())), "look")
+    assert not one(browser, "#explanation").is_displayed()
+
+
 def test_the_product_of_the_path_marks_the_station_on_the_screen_and_leads_to_others(opened):
     browser = opened(lecture_document(), "∂L/∂A1")
     factors = [
@@ -314,6 +330,14 @@ def test_a_narrow_screen_shows_it_all_without_scrolling_sideways(opened):
         for _ in (*page["stations"], "look", "update"):
             assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
             press(browser, Keys.ARROW_RIGHT)
+
+
+def test_the_station_on_the_screen_is_in_sight_in_a_long_chain(opened):
+    browser = opened(page_document(Page("random", random_inspection(1))), width=390)
+    inside = "const {left, right} = arguments[0].getBoundingClientRect(); return left >= 0 && right <= innerWidth"
+    while one(browser, "#next").is_enabled():
+        press(browser, Keys.ARROW_RIGHT)
+        assert browser.execute_script(inside, one(browser, "[aria-current=step]")), one(browser, "#where").text
 
 
 def test_dark_and_light_change_places_and_heat_maps_follow(opened):

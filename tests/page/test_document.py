@@ -3,17 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from cnnbp.inspect.examine import inspect_batch
-from cnnbp.inspect.images import Images
-from cnnbp.inspect.record import Model
-from cnnbp.layers import BatchNorm, Conv2d, Dense, Flatten, ReLU
-from cnnbp.losses import CrossEntropy
-from cnnbp.network import Network
 from cnnbp.optimizers import SGD, Adam
 from cnnbp.page import tensors
 from cnnbp.page.document import Page, page_document
 from tests.inspect.lecture import by_hand, lecture_model
-from tests.page.pages import lecture_document, lecture_inspection, numbers, random_inspection
+from tests.page.pages import coupled_inspection, lecture_document, lecture_inspection, numbers, random_inspection
 
 FORWARD = ["X", "Z1", "A1", "F", "f", "Z2", "A2", "L"]
 BACKWARD = ["∂L/∂A2", "∂A2/∂Z2", "∂L/∂Z2", "∂L/∂W2", "∂L/∂b2", "∂L/∂f", "∂L/∂F", "∂L/∂A1", "∂L/∂Z1", "∂L/∂W1", "∂L/∂b1"]
@@ -74,15 +68,6 @@ def test_gradient_descent_and_the_configurations_optimizer_are_both_shown():
 def test_no_folder_of_this_machine_goes_with_a_page():
     assert lecture_document()["source"] == "strokes"
     assert "somewhere" not in json.dumps(lecture_document())
-
-
-def coupled_inspection():
-    layers = [Conv2d(filters=4, kernel=3), BatchNorm(), ReLU(), Flatten(), Dense(units=5), BatchNorm(), Dense(units=3)]
-    network = Network((2, 8, 8), layers)
-    model = Model(network, CrossEntropy(), network.initial_parameters(0), network.initial_state())
-    x = np.random.default_rng(0).normal(size=(2, 8, 8, 6))
-    images = Images(x, np.arange(6) % 3, [f"{m}" for m in range(6)], ["a", "b", "c"], [2] * 3, "noise")
-    return inspect_batch(model, images, SGD())
 
 
 def test_batch_norms_means_are_those_of_the_whole_batch():

@@ -122,6 +122,8 @@ function generator(seed) {
 
 const isHidden = (number) => quiz.hidden.has(key(number)) && !quiz.answers.has(key(number));
 
+const isToFillIn = () => [...cells.values()].some((td) => td.querySelector("input"));
+
 /* Put an entry field in the place of each hidden number of the result; elsewhere it is a question mark. */
 function hideNumbers(tell) {
   for (const td of cells.values()) {

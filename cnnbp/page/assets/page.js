@@ -18,10 +18,10 @@ function go(index) {
   explanationBox.style.minHeight = "";
   lightUp([]);
   redraw();
-  const button = chainList.children[state.station].firstChild;
+  const item = chainList.children[state.station];
   for (const each of chainList.querySelectorAll("[aria-current]")) each.removeAttribute("aria-current");
-  button.setAttribute("aria-current", "step");
-  chainList.scrollLeft = button.offsetLeft - chainList.clientWidth / 2 + button.offsetWidth / 2;
+  item.firstChild.setAttribute("aria-current", "step");
+  chainList.scrollLeft = item.offsetLeft - chainList.clientWidth / 2 + item.offsetWidth / 2;
   history.replaceState(null, "", `#${encodeURIComponent(current().symbol)}`);
 }
 
