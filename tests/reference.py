@@ -143,6 +143,19 @@ def batchnorm(layer: Any, params: Params, x: Array, ctx: Context) -> Array:
     return y
 
 
+def groupnorm(layer: Any, params: Params, x: Array, ctx: Context) -> Array:
+    y = np.empty(x.shape)
+    in_group = x.shape[0] // layer.groups
+    for g, m in places((layer.groups, x.shape[-1])):
+        values = x[g * in_group : (g + 1) * in_group, ..., m].ravel().tolist()
+        mean = fmean(values)
+        deviation = sqrt(fmean((value - mean) ** 2 for value in values) + layer.eps)
+        for c in range(g * in_group, (g + 1) * in_group):
+            for place in places(x.shape[1:-1]):
+                y[(c, *place, m)] = params["gamma"][c] * (x[(c, *place, m)] - mean) / deviation + params["beta"][c]
+    return y
+
+
 def dropout(layer: Any, params: Params, x: Array, ctx: Context) -> Array:
     if not ctx.training:
         return x

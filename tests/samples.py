@@ -22,6 +22,7 @@ from cnnbp.layers import (
     Dropout,
     Flatten,
     GlobalAvgPool2d,
+    GroupNorm,
     Layer,
     LeakyReLU,
     MaxPool2d,
@@ -182,6 +183,22 @@ SAMPLES: Mapping[type[Layer], Samples] = {
         over_maps=3,
         over_features=1,
         has_state=True,
+    ),
+    GroupNorm: Samples(
+        (
+            (GroupNorm(groups=2), (4, 3, 2)),
+            (GroupNorm(groups=1, eps=0.1), MAPS),  # layer norm
+            (GroupNorm(groups=2), MAPS),  # instance norm
+            (GroupNorm(groups=1), FEATURES),
+            (GroupNorm(groups=2), (6,)),
+        ),
+        lambda dice, shape: {
+            # not C > 1: instance norm leaves no mean, so that a batch norm after its global average sees only rounding
+            "groups": dice.any_of([n for n in range(1, max(shape[0], 2)) if shape[0] % n == 0]),
+            "eps": dice.any_of([1e-5, 1e-3]),
+        },
+        over_maps=2,
+        over_features=1,
     ),
     Dropout: Samples(
         ((Dropout(), MAPS), (Dropout(p=0.2), (9,)), (Dropout(p=0), FEATURES)),

@@ -70,6 +70,11 @@ def batchnorm(
     return F.batch_norm(x, mean, var, params["gamma"], params["beta"], training, layer.momentum, layer.eps)
 
 
+def groupnorm(layer: Any, window: Window, params: Params, x: Tensor, **_: Any) -> Tensor:
+    """Channels in groups, each image for itself."""
+    return F.group_norm(x, layer.groups, params["gamma"], params["beta"], layer.eps)
+
+
 def dropout(
     layer: Any, window: Window, params: Params, x: Tensor, *, kept: Tensor | None, training: bool, **_: Any
 ) -> Tensor:

@@ -18,6 +18,7 @@ from cnnbp.layers.batchnorm import BatchNorm
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.dense import Dense
 from cnnbp.layers.dropout import Dropout
+from cnnbp.layers.groupnorm import GroupNorm
 from cnnbp.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from cnnbp.layers.reshape import Flatten
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
@@ -144,7 +145,8 @@ def _blocks() -> Subject:
 
 def _smooth() -> Subject:
     smooth = [
-        Conv2d(filters=2, kernel=(3, 2)),
+        Conv2d(filters=4, kernel=(3, 2)),
+        GroupNorm(groups=2),
         GELU(),
         AvgPool2d(kernel=(2, 3)),
         SiLU(),

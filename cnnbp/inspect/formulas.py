@@ -62,6 +62,11 @@ FORMULAS: Mapping[str, Formula] = {
         "{gamma}/√(σ² + ε) ⊙ ({dy} − mean {dy} − x̂ ⊙ mean({dy} ⊙ x̂))",
         {"gamma": "sum of {dy} ⊙ x̂ over its places", "beta": "sum of {dy} over its places"},
     ),
+    "groupnorm": Formula(
+        "{gamma} x̂ + {beta}, x̂ = ({x} − μ)/√(σ² + ε) over {groups} groups of channels in each image",
+        "(dx̂ − mean dx̂ − x̂ ⊙ mean(dx̂ ⊙ x̂))/√(σ² + ε), dx̂ = {gamma} ⊙ {dy}",
+        {"gamma": "sum of {dy} ⊙ x̂ over its places", "beta": "sum of {dy} over its places"},
+    ),
     "dropout": Formula("{x}, a share {p} of it dropped in training", "{dy}, dropped in the same places"),
     "flatten": Formula("{x}, one column for each image", "{dy}, back in the form of {form} (unflatten)"),
     "add": Formula("{left} + {right}", "{dy}, to both sides"),

@@ -10,6 +10,7 @@ from cnnbp.layers.batchnorm import BatchNorm
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.dense import Dense
 from cnnbp.layers.dropout import Dropout
+from cnnbp.layers.groupnorm import GroupNorm
 from cnnbp.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from cnnbp.layers.reshape import Flatten
 from cnnbp.layers.residual import Add, LayerSpec, Residual
@@ -28,6 +29,7 @@ LAYERS: tuple[type[Layer], ...] = (
     Sigmoid,
     Tanh,
     BatchNorm,
+    GroupNorm,
     Dropout,
     Flatten,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool2d",
     "Gradients",
+    "GroupNorm",
     "Layer",
     "LayerSpec",
     "LeakyReLU",

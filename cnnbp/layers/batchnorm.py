@@ -48,8 +48,8 @@ class BatchNorm(CoupledLayer):
     def apply(self, params: Params, x: Array, statistics: Array, ctx: Context) -> tuple[Array, _Cache]:
         n, mean, spread = statistics
         sigma = np.sqrt(spread / n + self.eps)
-        xhat = (x - _per_channel(mean, x)) / _per_channel(sigma, x)
-        return _per_channel(params["gamma"], x) * xhat + _per_channel(params["beta"], x), (xhat, sigma, n)
+        xhat = (x - per_channel(mean, x)) / per_channel(sigma, x)
+        return per_channel(params["gamma"], x) * xhat + per_channel(params["beta"], x), (xhat, sigma, n)
 
     def backward(self, params: Params, cache: _Cache, dy: Array, ctx: Context) -> tuple[Array, Gradients]:
         sums, gradients = self.gradient_statistics(params, cache, dy, ctx)
@@ -59,8 +59,8 @@ class BatchNorm(CoupledLayer):
 
     def apply_gradient(self, params: Params, cache: _Cache, dy: Array, sums: Array, ctx: Context) -> Array:
         xhat, sigma, n = cache
-        mean_dy, mean_dy_xhat = (_per_channel(total / n, dy) for total in sums)  # over the whole batch
-        return _per_channel(params["gamma"] / sigma, dy) * (dy - mean_dy - xhat * mean_dy_xhat)
+        mean_dy, mean_dy_xhat = (per_channel(total / n, dy) for total in sums)  # over the whole batch
+        return per_channel(params["gamma"] / sigma, dy) * (dy - mean_dy - xhat * mean_dy_xhat)
 
     # The batch in pieces: what each micro-batch brings, and what all of them come to.
 
@@ -121,7 +121,7 @@ class FixedBatchNorm(Layer):
         return self.norm.backward(params, cache, dy, replace(ctx, training=False))
 
 
-def _per_channel(values: Array, like: Array) -> Array:
+def per_channel(values: Array, like: Array) -> Array:
     """Shape (C,) so that it broadcasts over (C, …, M); float64 becomes float32 where the other array is."""
     values = values.reshape(-1, *(1,) * (like.ndim - 1))
     return values.astype(np.float32) if like.dtype == np.float32 else values

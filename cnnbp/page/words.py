@@ -10,6 +10,7 @@ _FORWARD: Mapping[str, str] = {
     "global_avgpool2d": "Of each channel the mean over all its places stays.",
     "relu": "What is negative becomes 0.",
     "batchnorm": "Each channel gets mean 0 and variance 1 over all images and places; then γ scales it and β moves it.",
+    "groupnorm": "Each group of channels gets mean 0 and variance 1 in each image; then γ scales it and β moves it.",
     "flatten": "The same numbers in one column for each image.",
     "dropout": "A share of the numbers is dropped in training. Here nothing is dropped.",
     "add": "Two ways meet: their numbers are added.",
@@ -23,6 +24,7 @@ _BACKWARD: Mapping[str, str] = {
     "global_avgpool2d": "Each place moved the mean alike: the gradient is shared evenly over the channel.",
     "relu": "What was positive passes the gradient on. Where it was cut off to 0, nothing comes through.",
     "batchnorm": "A number moves its own output and, through μ and σ², all others: so two means are taken away.",
+    "groupnorm": "A number moves its own output and, through μ and σ², its group: so two means are taken away.",
     "flatten": "The same numbers, back in the form of the maps.",
     "dropout": "What was dropped gets nothing. Here nothing was dropped.",
     "add": "A sum passes its gradient on to both sides unchanged.",
@@ -35,6 +37,8 @@ _PARAMETER: Mapping[str, str] = {
     "b dense": "A bias was added once for each image: its gradient is the sum of what came back.",
     "γ batchnorm": "γ scaled x̂ at every place: the sum of what came back, times x̂.",
     "β batchnorm": "β was added at every place: the sum of what came back.",
+    "γ groupnorm": "γ scaled x̂ at every place of every image: the sum of what came back, times x̂.",
+    "β groupnorm": "β was added at every place of every image: the sum of what came back.",
 }
 _LOSS: Mapping[str, str] = {
     "X": "The images, as the network reads them. Each step (→) is a layer, up to the loss L; then the chain rule leads"

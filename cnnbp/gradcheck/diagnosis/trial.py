@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.gradcheck.diagnosis.pattern import Pattern
-from cnnbp.layers import Context, Layer
+from cnnbp.layers import Context, CoupledLayer, Layer
 from cnnbp.layers.base import Params
 from cnnbp.losses import Loss
 
@@ -104,6 +104,17 @@ def counts_some_images(trial: Trial, wrong: Wrong) -> str | None:
     return None
 
 
+def mixes_images(trial: Trial, wrong: Wrong) -> str | None:
+    """A wrong dx that looks at the other images of the batch, in a layer that does not."""
+    if "dx" not in wrong or isinstance(trial.layer, CoupledLayer):
+        return None
+    first = np.arange(trial.dy.shape[-1]) == 0
+    dx = trial.gradients(trial.dy * first)["dx"]
+    if np.abs(dx[..., ~first]).max(initial=0) > NOT_ROUNDING * np.abs(dx).max():
+        return "dx of an image depends on dy of the others: a mean or a sum runs over the batch"
+    return None
+
+
 def wants_another_weight(trial: Trial, wrong: Wrong) -> str | None:
     """A wrong dx that comes out right when backward is given W flipped or transposed."""
     if "dx" not in wrong or "W" not in trial.params:
@@ -129,5 +140,6 @@ EXPERIMENTS: Sequence[Experiment] = (
     is_not_linear,
     ignores_a_parameter,
     counts_some_images,
+    mixes_images,
     wants_another_weight,
 )
