@@ -18,6 +18,7 @@ from cnnbp.errors import ConfigError, DataError
 from cnnbp.inspect.images import class_names
 from cnnbp.training.datasets import Datasets, divided
 from cnnbp.training.known import KnownImages
+from cnnbp.training.loading import drawing
 
 Labelled = tuple[ArrayLike, ArrayLike]  # images and their classes
 
@@ -54,15 +55,15 @@ def array_datasets(
     if len(set(names)) < len(names):
         raise ConfigError(f"two classes have the same name: {', '.join(names)}")
     sets = {"train": _images(config, x, y, layout, len(names), ("x", "y"))}
-    share = (config.data or DataConfig()).validation
+    data = config.data or DataConfig()
     if isinstance(validation, tuple):
         sets["val"] = _images(config, *validation, layout, len(names), ("validation x", "validation y"))
     elif validation is not None:
-        share = _share(validation)
+        data = data.model_copy(update={"validation": _share(validation), "fold": None})
     if config.data and config.data.augment and sets["train"].pixels.dtype != np.uint8:
         raise DataError("data.augment changes pixels: x is to be uint8, 0…255, or the configuration without it")
     folder = ImageFolder(Path("arrays"), names, {}, (), {}, {})
-    return divided(folder, sets, share, config.seed, KnownImages.none())
+    return divided(folder, sets, drawing(data, names, sets), config.seed, KnownImages.none())
 
 
 def _images(

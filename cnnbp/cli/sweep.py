@@ -33,7 +33,14 @@ def sweep(
     config: ConfigFile,
     arguments: DataAndAxes = None,
     *,
-    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Train each combination with N seeds.")] = 3,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Train each combination with N seeds, by default 3; with --folds 1."),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="K", help="Train each K times, each time with another of K parts held out."),
+    ] = None,
     into: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The folder of its runs, by default runs/CONFIG-sweep.")
     ] = None,
@@ -43,7 +50,7 @@ def sweep(
     """Train every combination of key=a,b,c with every seed, and compare. The same command goes on where it stopped."""
     data, overrides = split_arguments(arguments)
     first = load_job(config, [text for text in overrides if "," not in text], common).seed
-    shared, trials = trials_of(overrides, range(first, first + seeds))
+    shared, trials = trials_of(overrides, range(first, first + (seeds or (1 if folds else 3))), folds)
     plan = Sweep(config, data, shared, trials, into or Path("runs") / f"{config.stem}-sweep")
     for trial in trials:  # a wrong value is said before the first run
         load_job(config, [*shared, *trial.overrides], common)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import unquote_to_bytes
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -104,12 +105,20 @@ def _grey_or_colour(colour: tuple[int, int, int]) -> int | tuple[int, int, int]:
     return colour[0] if len(set(colour)) == 1 else colour
 
 
+def _fold(fold: tuple[int, int]) -> tuple[int, int]:
+    k, parts = fold
+    if k > parts:
+        raise _expected(f"[k, K] with k up to K, not part {k} of {parts}")
+    return fold
+
+
 Level = Annotated[int, Field(ge=0, le=255)]
 if TYPE_CHECKING:
     _Spelled = str | Mapping[str, Any]
     Colour = Coerced[tuple[int, int, int], int | Sequence[int]]
     Bytes = Coerced[int, int | str]
     OptionalFolder = Coerced[Path | None, Path | str | None]
+    FoldOption = Coerced[tuple[int, int] | None, Sequence[int] | None]
     Names = Coerced[tuple[str, ...], Sequence[str]]
     Numbers = Coerced[float | tuple[float, ...], float | Sequence[float]]
     PositiveNumbers = Numbers
@@ -128,6 +137,7 @@ else:
     OptionalFolder = (
         Annotated[Path, BeforeValidator(_folder, str), PlainSerializer(spelled_folder, when_used="json")] | None
     )
+    FoldOption = Annotated[tuple[PositiveInt, Annotated[int, Field(ge=2)]], AfterValidator(_fold)] | None
     Names = tuple[str, ...]
     Numbers = float | tuple[float, ...]
     PositiveNumbers = PositiveFloat | tuple[PositiveFloat, ...]
@@ -180,6 +190,9 @@ class DataConfig(Section):
     )
     validation: Share = Field(
         default=0.2, description="Share of each class that validates, where the folder has no val split."
+    )
+    fold: FoldOption = Field(
+        default=coerced(None), description="[k, K]: the k-th of K stratified parts validates, in place of `validation`."
     )
     normalize: NormalizeConfig | Literal["auto"] = Field(
         default=NormalizeConfig(), description="mean and std for pixels in 0…1, or auto: those of the training split."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnbp.data.duplicates import Digested, Digests, Pairs, Several, find_copies, find_duplicates, shared
 from cnnbp.data.folder import ImageFolder
-from cnnbp.data.split import Indices, in_turn, stratified_split
+from cnnbp.data.split import Draw, Indices, in_turn
 from cnnbp.data.store import BadImage, ImageSet
 from cnnbp.errors import DataError
 from cnnbp.training.known import ANY_NAME, KnownImages, Role
@@ -139,10 +139,8 @@ class Datasets:
         return replace(self, train=few, validation=few, test=None)
 
 
-def divided(
-    folder: ImageFolder, sets: Mapping[str, ImageSet], share: float, seed: int, before: KnownImages
-) -> Datasets:
-    """Divide the decoded images of a folder; where it has no val split, a `share` of each class is drawn from train.
+def divided(folder: ImageFolder, sets: Mapping[str, ImageSet], draw: Draw, seed: int, before: KnownImages) -> Datasets:
+    """Divide the decoded images of a folder; where it has no val split, what validates is drawn from train.
 
     What trained the run `before` trains again and what validated it validates; only the others are drawn. A copy of a
     training image never validates or tests. Raises DataError where there is nothing to train on.
@@ -150,7 +148,7 @@ def divided(
     images = sets["train"]
     if not len(images):
         raise DataError(f"{str(folder.root)!r} has no image to train on")
-    held_out = np.zeros(len(images), np.bool_) if "val" in sets else _held_out(images, share, seed, before)
+    held_out = np.zeros(len(images), np.bool_) if "val" in sets else _held_out(images, draw, seed, before)
     train = Subset("train", images, np.flatnonzero(~held_out))
     parts = {name: Subset(name, sets[name], np.arange(len(sets[name]))) for name in ("val", "test") if name in sets}
     return Datasets(
@@ -163,13 +161,13 @@ def divided(
     )
 
 
-def _held_out(images: ImageSet, share: float, seed: int, before: KnownImages) -> NDArray[np.bool_]:
+def _held_out(images: ImageSet, draw: Draw, seed: int, before: KnownImages) -> NDArray[np.bool_]:
     """Tell which training images validate (N,): copies go where the first of them goes."""
     _, first, group = np.unique(images.digests, return_index=True, return_inverse=True)
     roles = before.roles_of(images.digests[first])
     validates = roles == Role.VAL  # each group of equal images
     others = np.sort(first[roles > Role.VAL])
-    drawn = others[stratified_split(images.labels[others], share, seed)[1]]
+    drawn = others[draw(images.labels[others], seed)[1]]
     validates[group[drawn]] = True
     return validates[group]
 

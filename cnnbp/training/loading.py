@@ -1,11 +1,14 @@
 """From a configuration to the images of a job: its folder scanned, decoded and divided."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
 
 from cnnbp.config import Config, DataConfig, NormalizeConfig, check_against_classes
 from cnnbp.data.decode import MODES, ImageFormat
 from cnnbp.data.folder import ImageFolder, Split, scan_folder
 from cnnbp.data.normalize import Normalization
+from cnnbp.data.split import Draw, stratified_fold, stratified_split
 from cnnbp.data.store import ImageSet, decode_split, describe_bad_images
 from cnnbp.engine.ranks import ALONE, Ranks, require_same
 from cnnbp.errors import ConfigError, DataError
@@ -70,7 +73,21 @@ def load_datasets(
     bad = [image for images in sets.values() for image in images.bad]
     if bad and not (skip_bad or data.skip_bad):
         raise DataError(describe_bad_images(bad, len(bad) + sum(map(len, sets.values()))))
-    return divided(folder, sets, data.validation, config.seed, before or KnownImages.none())
+    return divided(folder, sets, drawing(data, folder.classes, sets), config.seed, before or KnownImages.none())
+
+
+def drawing(data: DataConfig, classes: Sequence[str], sets: Mapping[str, ImageSet]) -> Draw:
+    """Return how validation images are drawn from train. Raises DataError for folds of what cannot be divided so."""
+    if data.fold is None:
+        return lambda labels, seed: stratified_split(labels, data.validation, seed)
+    k, parts = data.fold
+    if "val" in sets:
+        raise DataError("data.fold divides the training images, but there is a val split, which validates")
+    counts = np.bincount(sets["train"].labels, minlength=len(classes))
+    if counts.min() < parts:
+        few = f"class {classes[int(counts.argmin())]!r} has {counts.min()} images"
+        raise DataError(f"{few}, too few for {parts} folds: each needs one of every class")
+    return lambda labels, seed: stratified_fold(labels, (k, parts), seed)
 
 
 def _listing(folder: ImageFolder) -> str:

@@ -60,6 +60,28 @@ def test_a_sweep_trains_what_train_would_and_compares_the_settings(folder):
     assert "lr" in screen.splitlines()[0] + screen.splitlines()[1]
 
 
+def test_each_image_is_held_out_by_one_of_the_folds(folder):
+    code, _, errors = cnnbp("sweep", "c.yaml", "--folds", 3, "--no-plots", cwd=folder)
+    assert code == 0, errors
+    runs = [folder / "runs" / "c-sweep" / f"seed=0,fold={k}of3" for k in (1, 2, 3)]
+    rows = [line.rsplit(",", 2) for run in runs for line in (run / "split.csv").read_text().splitlines()[1:]]
+    held_out = [row for row in rows if "val" in row]
+    assert len(held_out) == len({tuple(row) for row in held_out}) == len(rows) // 3
+
+
+@pytest.mark.parametrize(
+    ("fold", "code", "message"),
+    [
+        ("[4, 3]", 2, "not part 4 of 3"),
+        ("[1, 1]", 2, "at least 2, not 1"),
+        ("[1, 99]", 3, "too few for 99 folds"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(folder, fold, code, message):
+    got, _, errors = cnnbp("train", "c.yaml", f"data.fold={fold}", cwd=folder)
+    assert (got, message in errors) == (code, True), errors
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_sweep_that_is_stopped_goes_on_to_the_same_bytes(folder, kind):
     grid = ["train.optimizer.sgd.lr=0.1,0.5", "--seeds", "1", "--no-plots", "train.epochs=40"]

@@ -12,6 +12,14 @@ def test_every_combination_of_the_values_is_trained_with_every_seed():
     assert [trial.name for trial in trials][:2] == ["lr=0.1,batch_size=8,seed=3", "lr=0.1,batch_size=8,seed=4"]
 
 
+def test_with_folds_each_combination_is_trained_once_for_each_of_them():
+    _, trials = trials_of(["train.batch_size=8,16"], [7], folds=3)
+    assert [trial.name for trial in trials][:2] == ["batch_size=8,seed=7,fold=1of3", "batch_size=8,seed=7,fold=2of3"]
+    assert trials[-1].overrides == ["train.batch_size=16", "seed=7", "data.fold=[3, 3]"]
+    assert len(trials) == 6
+    assert len(trials_of([], [1, 2], folds=5)[1]) == 10
+
+
 def test_commas_in_brackets_and_quotes_do_not_part_values():
     _, trials = trials_of(["train.optimizer={sgd: {lr: 1, momentum: 0.9}},adam", "x=['a,b', \"c,d\"],'e,f'"], [0])
     assert [trial.setting["train.optimizer"] for trial in trials][::2] == ["{sgd: {lr: 1, momentum: 0.9}}", "adam"]
