@@ -27,6 +27,7 @@ CHUNK = 1 << 20
 
 _LARGEST_READ = 16 << 20  # bytes at once: whoever wants more reads a header that claims too much
 _BLOCK = 512  # of a tar
+_LARGEST_DIRECTORY = 64 << 20  # bytes of a zip's list of files, which Python reads whole: more than half a million
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA's memory is the file's to choose
 _ENCRYPTED = 0x1
 
@@ -118,6 +119,22 @@ def is_zip(file: BinaryIO) -> bool:
     return head in (b"PK\x03\x04", b"PK\x05\x06")
 
 
+def open_zip(file: BinaryIO) -> zipfile.ZipFile:
+    """Open a zip archive. Raises DataError for a list of files that would take much memory.
+
+    How large it is stands near the end (PKWARE's APPNOTE, 4.3.14 and 4.3.16).
+    """
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 66_000))
+    tail = file.read()
+    file.seek(0)
+    for magic, place, width in ((b"PK\x05\x06", 12, 4), (b"PK\x06\x06", 40, 8)):
+        start = tail.rfind(magic)
+        claimed = int.from_bytes(tail[start + place : start + place + width], "little") if start >= 0 else 0
+        if claimed != 0xFFFF_FFFF and claimed > _LARGEST_DIRECTORY:
+            raise DataError(f"its list of files has {claimed:,} bytes; a tar may have as many files")
+    return zipfile.ZipFile(file)
+
+
 def unpacked(member: Member) -> Member:
     """Return a member whose content is decompressed where it is a .gz or .bz2."""
     name, content = _decompressed(member.name, member.content, MOST_TIMES * max(member.size or 0, CHUNK))
@@ -171,7 +188,7 @@ class _Claims:
 
 
 def _zip_members(file: BinaryIO, limit: int) -> Iterator[Member]:
-    with zipfile.ZipFile(file) as archive:
+    with open_zip(file) as archive:
         claims, found = _Claims(limit), []
         for info in archive.infolist():
             _check_zip_entry(info)

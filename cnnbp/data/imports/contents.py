@@ -1,13 +1,12 @@
 """What files of others hold: images in folders, or images with labels, and what their classes are called."""
 
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnbp.arrays import Array
-from cnnbp.data.imports.containers import Bounded, Member, is_zip, members, unpacked
+from cnnbp.data.imports.containers import Bounded, Member, is_zip, members, open_zip, unpacked
 from cnnbp.data.imports.formats import (
     ArrayPair,
     Cifar,
@@ -125,7 +124,7 @@ class Contents:
     def write(self, file: Path, folder: NewFolder) -> Iterator[None]:
         """Write the images of one file; yields after each."""
         if pairs := _npz(file):
-            with opened(file) as source, zipfile.ZipFile(source) as archive:
+            with opened(file) as source, open_zip(source) as archive:
                 for pair in pairs:
                     yield from self._draw(pair.split, pair.pieces(archive), folder)
             return
@@ -170,7 +169,7 @@ def _npz(file: Path) -> list[ArrayPair]:
     with opened(file) as source:
         if not is_zip(source):
             return []
-        with zipfile.ZipFile(source) as archive:
+        with open_zip(source) as archive:
             names = archive.namelist()
             return array_pairs(archive) if names and all(name.endswith(".npy") for name in names) else []
 

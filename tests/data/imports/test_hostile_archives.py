@@ -282,6 +282,16 @@ def test_there_are_many_attacks_and_what_they_are_made_of_is_harmless(tmp_path):
         assert import_files([pack(tmp_path / "good", GOOD)], tmp_path / f"made{n}").classes == ("a", "b")
 
 
+@pytest.mark.parametrize("zip64", [False, True])
+def test_a_zips_list_of_files_is_not_read_where_it_would_take_much_memory(tmp_path, monkeypatch, zip64):
+    monkeypatch.setattr(containers, "_LARGEST_DIRECTORY", 100)
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1 if zip64 else 0xFFFF)
+    source = zipped(tmp_path / "archive", GOOD)
+    assert (b"PK\x06\x06" in source.read_bytes()) == zip64
+    with pytest.raises(DataError, match="its list of files has 106 bytes"):
+        import_files([source], tmp_path / "made")
+
+
 @pytest.mark.parametrize("pack", [tar, zipped])
 def test_too_many_files_are_refused(tmp_path, monkeypatch, pack):
     monkeypatch.setattr(containers, "MOST_FILES", 1)
