@@ -6,7 +6,7 @@ training has, and then a whole step of the engine, over no more images than it t
 several micro-batches.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
@@ -15,8 +15,9 @@ from typing import Literal
 import numpy as np
 
 from cnnbp.engine import Engine, micro_batch_size
+from cnnbp.errors import CnnbpError
 from cnnbp.fast import Plan, Planner, plan_for
-from cnnbp.gradcheck.deviation import Deviation
+from cnnbp.gradcheck.deviation import ROUNDINGS, Deviation, raised
 from cnnbp.gradcheck.operations import IMAGES, compare_operations
 from cnnbp.gradcheck.point import Point
 from cnnbp.gradcheck.whole_step import ENGINE, compare_step
@@ -159,5 +160,15 @@ def check_as_trained(point: Point, training: Training, *, seed: int = 0, threads
         several = here.with_images(count * size - (size // 2 if len(training.sizes) > 1 else 0))
         engine = training.engine(network, point.loss, threads=threads, seed=seed, planner=training.planner)
         with engine, np.errstate(all="ignore"):
-            step = tuple(compare_step(several, several.elsewhere(seed), size, engine, seed))
+            step = tuple(_as_far_as_it_goes(compare_step(several, several.elsewhere(seed), size, engine, seed)))
     return AsTrained(training, compared, training.kernels(network), operations, step, perf_counter() - start)
+
+
+def _as_far_as_it_goes(step: Iterator[Deviation]) -> Iterator[Deviation]:
+    """Yield what is found; where the step raises, that is the engine's last."""
+    try:
+        yield from step
+    except (CnnbpError, MemoryError):  # not of what is computed: no process, no memory
+        raise
+    except Exception as error:
+        yield raised((ENGINE, None), "step", error, ROUNDINGS)

@@ -57,6 +57,11 @@ class Deviation:
         return f"{self.where}: {self.tensor}"
 
 
+def raised(where: tuple[str, str | None], tensor: str, error: Exception, allowed: float) -> Deviation:
+    """Return what stands for a tensor that never came, as its computation raised."""
+    return Deviation(*where, tensor, np.inf, allowed, f"raises {type(error).__name__}: {error}")
+
+
 def deviation(
     where: tuple[str, str | None], tensor: str, found: Array, exact: Array, allowed: float, *amplified: Amplified
 ) -> Deviation:
@@ -65,6 +70,8 @@ def deviation(
     At first a rounding is one of the numbers themselves. Terms that cancel amplify it: where there seem to be many they
     are counted again with the first of the given measurements, and if that does not settle it with the next.
     """
+    if found.ndim != exact.ndim or found.shape[:-1] != exact.shape[:-1] or not found.size:
+        return Deviation(*where, tensor, np.inf, allowed, f"has the shape {found.shape}, not {exact.shape}")
     turns: Array = np.arange(found.shape[-1]) % exact.shape[-1]
     off = np.abs(found - exact.astype(np.float32)[..., turns])
     own = np.abs(exact) / np.sqrt(3)

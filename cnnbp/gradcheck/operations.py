@@ -19,7 +19,7 @@ from cnnbp.arrays import Arena, Array, Shape
 from cnnbp.fast import Operation, Plan
 from cnnbp.fast.kernels import strips
 from cnnbp.gradcheck.computation import Computation
-from cnnbp.gradcheck.deviation import ROUNDINGS, SINGLE_ROUNDOFF, Deviation, deviation
+from cnnbp.gradcheck.deviation import ROUNDINGS, SINGLE_ROUNDOFF, Deviation, deviation, raised
 from cnnbp.gradcheck.heads import InnerProductHead
 from cnnbp.gradcheck.point import Point, as_computation
 from cnnbp.gradcheck.rounding import Amplification
@@ -64,10 +64,23 @@ class _Comparison:
     size: int
 
     def deviations(self) -> list[Deviation]:
-        """Run it on a micro-batch, and compare everything that it returns."""
-        y, backward = self._run()
+        """Run it on a micro-batch, and compare everything that it returns; one that raises is wrong."""
+        try:
+            y, backward = self._run()
+        except MemoryError:
+            raise
+        except Exception as error:
+            return [raised(self._where, "y", error, self._allowed)]
+        if y.shape != (*self._y.shape[:-1], len(self._turns)):
+            return [self._deviation("y", y, self._y)]
         upstream = np.where(self._in_doubt(y), 0, self._upstream)
-        exact, found = self._exact(upstream), {"y": y} | backward(upstream)
+        try:
+            found = {"y": y} | backward(upstream)
+        except MemoryError:
+            raise
+        except Exception as error:
+            return [raised(self._where, "dx", error, self._allowed)]
+        exact = self._exact(upstream)
         return [self._deviation(name, array, exact[name]) for name, array in found.items()]
 
     def _deviation(self, name: str, found: Array, exact: Array) -> Deviation:
@@ -75,8 +88,15 @@ class _Comparison:
             lambda: self._amplified(name, self._amplification),
             lambda: self._amplified(name, self._amplification.closer),
         )
-        where, allowed = (self._owner.name, self.operation.kernel), ROUNDINGS * self.operation.roundings
-        return deviation(where, name, found, exact, allowed, *looks)
+        return deviation(self._where, name, found, exact, self._allowed, *looks)
+
+    @property
+    def _where(self) -> tuple[str, str | None]:
+        return self._owner.name, self.operation.kernel
+
+    @property
+    def _allowed(self) -> float:
+        return ROUNDINGS * self.operation.roundings
 
     @property
     def _owner(self) -> Node:

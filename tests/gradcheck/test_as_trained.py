@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from cnnbp.config import load_config
+from cnnbp.engine import Engine
 from cnnbp.fast import as_written
 from cnnbp.fast.kernels import pairs
 from cnnbp.gradcheck import Training, check_network
 from cnnbp.gradcheck.as_trained import check_as_trained
-from cnnbp.gradcheck.bugs import plant_in_training
+from cnnbp.gradcheck.bugs import FastBug, plant_in_training
+from cnnbp.gradcheck.bugs.replacing import broken_planner
 from cnnbp.gradcheck.point import Point
 from cnnbp.gradcheck.selftest import trained_networks
 from cnnbp.inspect.images import random_images
@@ -148,3 +150,56 @@ def test_only_what_concerns_some_nodes_can_be_asked_for():
     at, training = configured("digits")
     found = check_as_trained(at, training).only([at.network.nodes[3]])
     assert {deviation.node for deviation in (*found.operations, *found.step)} == {"conv2"}
+
+
+class Crashing(Engine):
+    """An engine that adds up what does not fit."""
+
+    def step(self, *arguments):
+        raise ValueError("operands could not be broadcast")
+
+
+def mistaken(**how):
+    training = strips()[2]
+    return replace(training, planner=broken_planner(training.planner, "conv2d2", FastBug("", "", KERNELS, **how)))
+
+
+KERNELS = tuple(word for kernel in strips()[2].kernels(strips()[0]).values() for word in kernel.split(", "))
+
+
+def raises(step):
+    raise ValueError("shapes (3,4) and (5,) do not fit")
+
+
+@pytest.mark.parametrize(
+    ("how", "hint"),
+    [
+        ({"forward": raises}, "y raises ValueError: shapes (3,4) and (5,) do not fit"),
+        ({"backward": raises}, "dx raises ValueError: shapes (3,4) and (5,) do not fit"),
+        ({"backward": lambda step: (step.right()[0][:-1], step.right()[1])}, "dx has the shape"),
+    ],
+    ids=["forward", "backward", "another shape"],
+)
+def test_a_replacement_that_raises_is_wrong_and_named(how, hint):
+    at, _ = planted("conv2d2:")
+    found = check_as_trained(at, mistaken(**how))
+    assert (found.verdict, found.blame) == ("fail", ("conv2d2",))
+    assert found.hint.startswith(f"as trained, conv2d2 ({found.kernels['conv2d2']}): {hint}")
+
+
+def test_a_step_that_raises_is_the_engines_fault():
+    at, _ = planted("conv2d2:")
+    found = check_as_trained(at, replace(strips()[2], engine=Crashing))
+    assert (found.verdict, found.blame) == ("fail", ("engine",))
+    assert found.hint == "as trained, engine: step raises ValueError: operands could not be broadcast"
+
+
+class Homeless(Engine):
+    def step(self, *arguments):
+        raise MemoryError
+
+
+def test_a_lack_of_memory_is_nobodys_mistake():
+    at, _ = planted("conv2d2:")
+    with pytest.raises(MemoryError):
+        check_as_trained(at, replace(strips()[2], engine=Homeless))
