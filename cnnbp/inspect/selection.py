@@ -41,7 +41,28 @@ def choose_steps(
     if image is not None and image > images:
         raise ConfigError(f"--image {image}: the batch has {images}")
     index = inspection.images[0].index if image is None else image - 1
-    return Selection(frozenset(chosen or known), index, channel)
+    symbols = frozenset(chosen or known)
+    if channel:
+        _require_channel(channel, symbols, inspection)
+    return Selection(symbols, index, channel)
+
+
+def _require_channel(channel: int, symbols: frozenset[str], inspection: Inspection) -> None:
+    """Raise ConfigError unless some chosen tensor has that many maps, (C, H, W, M), or filters, (F, C, H, W)."""
+    parameters = inspection.record.tape.params.tensors
+    shapes = {step.symbol: step.value.shape for step in (*inspection.forward, *inspection.backward)}
+    shapes |= {
+        symbol: parameters[layer][name].shape
+        for layer, names in inspection.symbols.parameters.items()
+        for name, symbol in names.items()
+    }
+    most = max((shape[0] for symbol, shape in shapes.items() if symbol in symbols and len(shape) == 4), default=0)
+    if channel < most:
+        return
+    if not most:
+        raise ConfigError(f"--filter {channel}: what is shown has no maps or filters")
+    there = f"are {most} maps or filters, 0 to {most - 1}" if most > 1 else "is 1 map or filter, 0"
+    raise ConfigError(f"--filter {channel}: of what is shown there {there}")
 
 
 def _known(inspection: Inspection) -> list[str]:

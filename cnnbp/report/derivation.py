@@ -164,8 +164,11 @@ class _Drawing:
         titled = len(planes) > _MOST_MAPS
         blocks = [self._plane(planes, k, spec, marks, _title(array, k) if titled else "") for k in shown]
         left = [k for k in every if k not in shown]
-        more = f"and {len(left)} more, which add up to {planes[left].sum():{spec}}" if left else ""
-        return [*beside(blocks), *([Text(more, style="dim")] if more else [])]
+        if not left:
+            return list(beside(blocks))
+        matrices = "matrix" if len(left) == 1 else "matrices"
+        more = f"and {len(left)} more {matrices}, adding up to {planes[left].sum():{spec}}"
+        return [*beside(blocks), Text(more, style="dim")]
 
     def _chosen(self, array: Array) -> list[int]:
         """Of many maps the one that was asked for; of many filters the first kernels of that one."""

@@ -43,6 +43,8 @@ def test_a_layer_is_all_that_it_reads_and_writes():
         ({"tensors": ["dW3"]}, "no tensor 'dW3'; did you mean \"dW2\""),
         ({"layers": ["conv1"]}, "no layer 'conv1'; did you mean \"conv2d1\""),
         ({"image": 5}, "--image 5: the batch has 4"),
+        ({"channel": 1}, "--filter 1: of what is shown there is 1 map or filter, 0"),
+        ({"tensors": ["L"], "channel": 1}, "--filter 1: what is shown has no maps or filters"),
     ],
 )
 def test_what_is_not_there_is_an_error(options, message):
