@@ -1,5 +1,6 @@
 """From text to a configuration that has been checked as a whole."""
 
+import os
 from collections.abc import Sequence
 from os.path import realpath
 from pathlib import Path
@@ -131,7 +132,7 @@ def _with_absolute_path(config: Config, root: Node, folder: Path) -> Config:
 def text_of(path: Path) -> str:
     """Return what a file of text holds. Raises ConfigError where it cannot be read or is no UTF-8."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_opened_at_once) as file:
             raw = file.read(LARGEST_FILE + 1)
     except IsADirectoryError as error:
         raise ConfigError(f"{str(path)!r} is a folder; a configuration is a YAML file") from error
@@ -141,6 +142,13 @@ def text_of(path: Path) -> str:
     if len(raw) > LARGEST_FILE:
         raise ConfigError(f"{str(path)!r} is larger than 1 MiB: that is no configuration")
     return _decoded(raw, str(path))
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    """Open a pipe as well, such as the shell's <(…), but never wait for somebody to write to it."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _decoded(raw: bytes, name: str) -> str:

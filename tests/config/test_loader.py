@@ -184,3 +184,13 @@ def test_a_mebibyte_is_read_and_a_byte_more_refused(file):
 
 def test_an_endless_file_is_refused():
     assert "larger than 1 MiB" in refusal_of(Path("/dev/zero"))
+
+
+def test_a_pipe_is_read_and_one_that_nobody_writes_to_is_not_waited_for(file):
+    reader, writer = os.pipe()
+    with open(writer, "w") as text, open(reader):  # noqa: PTH123
+        text.write(RIGHT)
+        text.close()
+        assert load_config(Path(f"/dev/fd/{reader}")) == right()
+    os.mkfifo(file)
+    assert "the configuration is empty" in refusal_of(file)
