@@ -100,6 +100,16 @@ class Network:
         last = {value: readers[-1].index for value, readers in self.readers.items() if readers}
         return tuple(tuple(value for value in node.inputs if last[value] == node.index) for node in self.nodes)
 
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image's forward pass."""
+        return sum(node.macs for node in self.nodes)
+
+    @cached_property
+    def couples_images(self) -> bool:
+        """Whether a layer mixes the images of a batch in training."""
+        return any(node.is_coupled for node in self.nodes)
+
     def only_source(self, node: Node) -> Node | None:
         """Return the node whose value this one reads, if there is one and no other node reads it."""
         [source] = node.inputs

@@ -257,6 +257,8 @@ def _show_gradients(recorder: Recorder | Follower, epoch: int, options: TrainOpt
     if isinstance(recorder, Recorder) and not options.results.quiet:
         seen = glance(job, state)
         draw_noise(seen.noise, seen.agreement, seen.curvature, options.results)
+        if seen.agreement is None:
+            options.results.print("What else they say takes long here: cnnbp grads RUN --thorough", style="dim")
 
 
 def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options: TrainOptions) -> None:

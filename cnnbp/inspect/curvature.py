@@ -12,6 +12,7 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.inspect.record import Record, gradient_at
 from cnnbp.layers import LAYERS, Add
+from cnnbp.network import Network
 
 COMPLEX_STEP = 1e-30
 MOST_PASSES = 100  # of a power iteration
@@ -79,9 +80,9 @@ def parabola(record: Record, step: Array) -> Parabola:
     return Parabola(float(record.gradient.vector @ step), float(step @ curvature_product(record)(step)))
 
 
-def is_quick(record: Record) -> bool:
-    """Whether the largest curvature is found in seconds."""
-    return record.macs <= _QUICK
+def curvature_is_quick(network: Network, images: int) -> bool:
+    """Whether the largest curvature of a batch's loss is found in seconds."""
+    return images * network.macs <= _QUICK
 
 
 def largest_curvature(record: Record, seed: int = 0) -> Curvature:

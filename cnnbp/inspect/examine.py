@@ -6,7 +6,7 @@ from math import prod
 
 from cnnbp.display import Shown
 from cnnbp.engine import one_blas_thread
-from cnnbp.inspect.curvature import Curvature, is_quick, largest_curvature
+from cnnbp.inspect.curvature import Curvature, curvature_is_quick, largest_curvature
 from cnnbp.inspect.images import Images
 from cnnbp.inspect.kinks import DeadUnits, TiedWindows, dead_units, tied_windows
 from cnnbp.inspect.noise import Agreement, Noise, Shares, by_class, measure_shares, shares_are_quick
@@ -91,8 +91,9 @@ def _inspected(
     symbols = derive_symbols(model.network)
     few = is_small(model.network) or len(batch.labels) * model.network.layout.size <= most_shares
     kept = list(image_gradients(record)) if few and not record.couples_images else None
-    shares = _shares(record, kept) if thorough or shares_are_quick(record) else None
-    bends = largest_curvature(record, seed) if thorough or is_quick(record) else None
+    subject = model.network, len(batch.labels)
+    shares = _shares(record, kept) if thorough or shares_are_quick(*subject) else None
+    bends = largest_curvature(record, seed) if thorough or curvature_is_quick(*subject) else None
     forward, backward = forward_steps(record, symbols), backward_steps(record, symbols, kept)
     return Inspection(
         batch=batch,

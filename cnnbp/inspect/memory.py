@@ -59,7 +59,7 @@ def kept_memory(network: Network, batch_size: int, planner: Planner = plan_for) 
     Of nodes that are done together one keeps everything, `Operation.owner`.
     """
     m = micro_batch_size(network, batch_size)
-    if m * sum(node.macs for node in network.nodes) > _MOST_MACS:
+    if m * network.macs > _MOST_MACS:
         return [KeptMemory(None, None)] * len(network.nodes)
     params, x = network.layout.zeros(DTYPE), np.zeros((*network.input_shape, m), DTYPE)
     tape = Tape(network, params, network.initial_state(), x, Arena(), planner=planner)

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.inspect.record import Record
+from cnnbp.network import Network
 from cnnbp.parameters import Parameters
 
 _QUICK = 1_000_000_000  # multiply-accumulates of all passes, forward: a few seconds
@@ -75,9 +76,9 @@ class Shares:
     agreement: Agreement
 
 
-def shares_are_quick(record: Record) -> bool:
-    """Whether the images' shares are measured in seconds: coupled images take a pass over the batch for each."""
-    return not record.couples_images or len(record.labels) * record.macs <= _QUICK
+def shares_are_quick(network: Network, images: int) -> bool:
+    """Whether the shares of a batch are measured in seconds: coupled images take a pass over the batch for each."""
+    return not network.couples_images or images**2 * network.macs <= _QUICK
 
 
 def by_class(labels: Array) -> list[int]:

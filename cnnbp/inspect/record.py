@@ -50,12 +50,7 @@ class Record:
     @property
     def couples_images(self) -> bool:
         """Whether a layer mixes the images, so that each one's loss depends on them all."""
-        return any(node.is_coupled for node in self.model.network.nodes)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of the batch's way forward."""
-        return len(self.labels) * sum(node.macs for node in self.model.network.nodes)
+        return self.model.network.couples_images
 
 
 def dropout_masks(tape: Tape) -> dict[int, Array]:

@@ -114,7 +114,7 @@ def _several(network: Network, training: Training) -> bool:
 
 
 def _normalises(network: Network, training: Training) -> bool:
-    return any(node.is_coupled for node in network.nodes)
+    return network.couples_images
 
 
 def _drops(network: Network, training: Training) -> bool:
