@@ -109,10 +109,10 @@ def shapes(config: Config, batch: int | None = None) -> NetworkShapes:
     [(1, 4, 4), (1, 4, 4)]
     """
     given.checked_config(config)
-    result = network_shapes(config.network, config.loss, batch or config.train.batch_size, config.train.planner)
+    size = config.train.batch_size if batch is None else given.number(batch, "batch")
+    result = network_shapes(config.network, config.loss, size, config.train.planner)
     if batch is None:
         return result
-    given.number(batch, "batch")
     memory = step_memory(config.network, config.loss, config.train.optimizer, batch, available_cores())
     return with_batch(result, memory)
 

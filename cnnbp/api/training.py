@@ -95,6 +95,8 @@ def train(
     if (arrays := given.pair(x, y)) is None:
         if validation is not None or classes is not None:
             raise ConfigError("validation and classes are about arrays x and y: of a folder, it says itself")
+        if config.data is None or config.data.path is None:
+            raise ConfigError("nothing to train on: give images x and their classes y, or set data.path")
         config = _with_data(config, skip_bad=True) if skip_bad else config
         datasets = load_datasets(config, threads=cores)
     else:

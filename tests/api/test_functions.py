@@ -77,6 +77,7 @@ def test_what_the_commands_draw_is_what_the_functions_return(config):
     ("call", "message"),
     [
         (lambda config: cnnbp.shapes(config, batch=0), "batch is 0"),
+        (lambda config: cnnbp.shapes(config, batch=-1), "batch is -1"),
         (lambda config: cnnbp.check_gradients(config, images=0), "images is 0"),
         (lambda config: cnnbp.check_gradients(config, entries=-1), "entries is -1"),
         (lambda config: cnnbp.grads(config, images=1.5), "images is 1.5"),
@@ -87,3 +88,8 @@ def test_what_the_commands_draw_is_what_the_functions_return(config):
 def test_a_count_that_is_none_is_refused_at_once(config, call, message):
     with pytest.raises(cnnbp.ConfigError, match=message):
         call(config)
+
+
+def test_without_a_folder_images_are_asked_for(config):
+    with pytest.raises(cnnbp.ConfigError, match="give images x and their classes y, or set data.path"):
+        cnnbp.train(config.model_copy(update={"data": None}))
