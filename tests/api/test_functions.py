@@ -91,5 +91,5 @@ def test_a_count_that_is_none_is_refused_at_once(config, call, message):
 
 
 def test_without_a_folder_images_are_asked_for(config):
-    with pytest.raises(cnnbp.ConfigError, match="give images x and their classes y, or set data.path"):
+    with pytest.raises(cnnbp.ConfigError, match=r"give images x and their classes y, or set data\.path"):
         cnnbp.train(config.model_copy(update={"data": None}))
