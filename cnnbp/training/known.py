@@ -99,6 +99,11 @@ class KnownImages:
         return type(self)(self.pixels[chosen], self.names[chosen], self.roles[chosen])
 
 
+def _paired(pixels: Digests, names: Digests) -> Digests:
+    """Return a digest of each image and its name together: images may have changed their names with each other."""
+    return pixels * np.uint64(0x9E3779B97F4A7C15) + names  # an odd factor, modulo 2⁶⁴
+
+
 @dataclass(frozen=True, eq=False)
 class FolderChanges:
     """How a folder differs from what a run knows of it; `missing` are digests of names."""
@@ -115,7 +120,7 @@ class FolderChanges:
         roles = known.roles_in_place(images)
         names = images.names  # once: they may be made anew each time
         digests = name_digests(names)
-        renamed = (roles < Role.NEW) & ~shared(digests, known.names)
+        renamed = (roles < Role.NEW) & ~shared(_paired(images.digests, digests), _paired(known.pixels, known.names))
         gone = known.having(*expected).without(images.digests).names
         missing = gone[~shared(gone, digests[roles == Role.CHANGED])]
 

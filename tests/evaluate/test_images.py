@@ -215,6 +215,15 @@ def test_new_changed_renamed_copied_and_missing_images_are_named(noisy):
     assert evaluated(noisy / "run", split=SplitName.NEW)[0].subset.names == ("a/new.png",)
 
 
+def test_images_that_have_changed_their_names_with_each_other_are_renamed(noisy):
+    """As whole classes have: no name is new and no image, but every right answer is a wrong one now."""
+    images = noisy / "images"
+    for old, new in (("a", "c"), ("b", "a"), ("c", "b")):
+        (images / old).rename(images / new)
+    changes = evaluated(noisy / "run")[0].changes
+    assert changes.described(()).startswith(f"{2 * EACH} renamed ('a/00.png', ")
+
+
 def test_what_is_missing_of_the_held_out_images_makes_the_evaluation_smaller(noisy):
     last = noisy / "run/checkpoints/last.npz"
     names = evaluated(last)[0].subset.names
