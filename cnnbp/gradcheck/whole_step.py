@@ -17,10 +17,11 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.engine import Engine, MicroBatch, StepResult
+from cnnbp.errors import CnnbpError
 from cnnbp.fast import Operation, Replacement
 from cnnbp.fast.kernels import strips
 from cnnbp.gradcheck.computation import Computation
-from cnnbp.gradcheck.deviation import ROUNDINGS, Deviation, deviation
+from cnnbp.gradcheck.deviation import ROUNDINGS, Deviation, deviation, raised
 from cnnbp.gradcheck.heads import LossHead
 from cnnbp.gradcheck.point import Point
 from cnnbp.gradcheck.replay import Gradients, replay
@@ -46,7 +47,13 @@ def compare_step(point: Point, other: Point, size: int, engine: Engine, seed: in
     the engine, whose random streams are keyed by `seed`, takes a step at the other one before.
     """
     batch, trace = micro_batches(point, size), _Trace(point, seed)
-    seen = engine.observe(trace, point.params, point.state, batch, STEP)
+    try:
+        seen = engine.observe(trace, point.params, point.state, batch, STEP)
+    except (CnnbpError, MemoryError):  # not of what is computed: no process, no memory
+        raise
+    except Exception as error:
+        yield raised(trace.where, "step", error, ROUNDINGS)
+        return
     comparison = _StepComparison(trace, seen)
     yield from comparison.on_the_way()
     engine.step(other.params, other.state, micro_batches(other, size), STEP - 1)
@@ -76,6 +83,7 @@ class _Trace:
         self.point, self.seed = point, seed
         self.micro_batches: dict[int, dict[int, _Seen]] = {}  # by ordinal; in each by the index of the value
         self._images: dict[int, Array] = {}
+        self.where: tuple[str, str | None] = (ENGINE, None)  # what is about to be computed
 
     @property
     def operations(self) -> list[Operation]:
@@ -90,9 +98,12 @@ class _Trace:
         self._images[tape.stream[2]] = tape.values[INPUT]
         seen = self.micro_batches.setdefault(tape.stream[2], {})
         seen[operation.output] = _Seen(operation, _copied(tape.values[operation.output], operation.gives), winners)
+        after = tape.plan.operations[tape.plan.operations.index(operation) + 1 :]
+        self.where = _where(after[0]) if after else (ENGINE, None)
 
     def backward(self, tape: Tape, operation: Operation) -> None:
         """Copy the gradient of its output."""
+        self.where = _where(operation)
         seen = self.micro_batches[tape.stream[2]][operation.output]
         seen.dy = _copied(tape.gradients[operation.output], operation.gives)
 

@@ -187,6 +187,22 @@ def test_a_replacement_that_raises_is_wrong_and_named(how, hint):
     assert found.hint.startswith(f"as trained, conv2d2 ({found.kernels['conv2d2']}): {hint}")
 
 
+class Stumbling(Dense):
+    """A layer that raises in float32, as it trains."""
+
+    def forward(self, params, x, ctx):
+        if x.dtype == np.float32:
+            raise TypeError("float32 is not for me")
+        return super().forward(params, x, ctx)
+
+
+def test_a_layer_that_raises_on_the_way_is_named():
+    at = point((Conv2d(filters=2, kernel=3), Flatten(), Stumbling(units=3)), shape=(1, 6, 6))
+    found = check_as_trained(at, Training(batch=4, micro_batch=2, planner=as_written))
+    assert (found.verdict, found.blame) == ("fail", (at.network.nodes[-1].name,))
+    assert found.hint.endswith("step raises TypeError: float32 is not for me")
+
+
 def test_a_step_that_raises_is_the_engines_fault():
     at, _ = planted("conv2d2:")
     found = check_as_trained(at, replace(strips()[2], engine=Crashing))
