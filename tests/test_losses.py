@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from cnnbp.gradcheck.textbook import central_differences
 from cnnbp.losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Loss, LossSpec, MeanSquaredError
 
 M = 6
 RNG = np.random.default_rng(0)
-STEP = 2.0**-13
 WEIGHTS = {1: (0.5, 2.0), 3: (0.5, 2.0, 1.5)}  # by the number of outputs
 
 EVERY_OPTION = [
@@ -38,12 +38,7 @@ def mean_loss(loss: Loss, logits: np.ndarray, labels: np.ndarray) -> float:
 def test_the_gradient_is_the_central_difference_of_the_mean(loss, outputs):
     logits, labels = a_batch(outputs)
     _, cache = loss.forward(logits, labels)
-    numeric = np.empty_like(logits)
-    for place in np.ndindex(logits.shape):
-        above, below = logits.copy(), logits.copy()
-        above[place] += STEP
-        below[place] -= STEP
-        numeric[place] = (mean_loss(loss, above, labels) - mean_loss(loss, below, labels)) / (2 * STEP)
+    numeric = central_differences(lambda: mean_loss(loss, logits, labels), logits)
     np.testing.assert_allclose(loss.backward(cache, M), numeric, rtol=0, atol=1e-7 * np.abs(numeric).max())
 
 

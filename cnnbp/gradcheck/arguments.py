@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
@@ -14,47 +13,6 @@ from cnnbp.gradcheck.shortcuts import Seen, shortcut
 from cnnbp.network import Node
 
 CROSS_CHECKED = 12  # entries of each tensor at which a shortcut is held against the plain forward
-
-
-class Argument(Protocol):
-    """A tensor that can be perturbed."""
-
-    @property
-    def name(self) -> str:
-        """How tables call it."""
-        ...
-
-    @property
-    def computation(self) -> Computation:
-        """What it is an argument of."""
-        ...
-
-    @property
-    def theta(self) -> Array:
-        """The tensor at the base point."""
-        ...
-
-    @property
-    def reached(self) -> list[Node]:
-        """The nodes that are run again when the tensor moves."""
-        ...
-
-    @property
-    def images_per_copy(self) -> int:
-        """How many images one copy holds."""
-        ...
-
-    def stacked(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> Stack:
-        """Return E·S copies: entry e (flat index) moved by each of its shifts (E, S)."""
-        ...
-
-    def moved(self, step: Array, forward: Forward, arena: Arena) -> Stack:
-        """Return one copy with the whole tensor moved by `step`."""
-        ...
-
-    def gradient_in(self, gradients: Gradients) -> Array:
-        """Return what is its own among all gradients of the computation."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -71,6 +29,7 @@ class Value:
 
     @cached_property
     def reached(self) -> list[Node]:
+        """The nodes that are run again when the tensor moves."""
         return self.computation.behind(self.index)
 
     @cached_property
@@ -79,6 +38,7 @@ class Value:
         return self.computation.batch_size if any(node.is_coupled for node in self.reached) else 1
 
     def stacked(self, entries: Array, shifts: Array, forward: Forward, arena: Arena) -> Stack:
+        """Return E·S copies: entry e (flat index) moved by each of its shifts (E, S)."""
         M, copies = self.computation.batch_size, np.arange(shifts.size)
         places, images = np.divmod(np.repeat(entries, shifts.shape[1]), M)
         if self.images_per_copy == 1:
@@ -90,9 +50,11 @@ class Value:
         return Stack({self.index: x}, columns, np.zeros(shifts.size, bool))
 
     def moved(self, step: Array, forward: Forward, arena: Arena) -> Stack:
+        """Return one copy with the whole tensor moved by `step`."""
         return Stack({self.index: self.theta + step}, self.computation.one_copy, np.zeros(1, bool))
 
     def gradient_in(self, gradients: Gradients) -> Array:
+        """Return what is its own among all gradients of the computation."""
         return gradients.values[self.index]
 
 
@@ -170,6 +132,9 @@ class Parameter:
         y = np.concatenate([stack.values[self.node.index] for stack in stacks], axis=-1)
         columns = np.concatenate([stack.columns for stack in stacks])
         return Stack({self.node.index: y}, columns, np.concatenate([stack.crossed for stack in stacks]))
+
+
+Argument = Value | Parameter
 
 
 def _copied(base: Array, columns: Array, shifts: Array) -> Array:

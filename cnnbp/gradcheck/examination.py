@@ -3,17 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.claims import Claim
-from cnnbp.gradcheck.comparison import Finding, compare, compare_along, is_in_doubt
+from cnnbp.gradcheck.comparison import DIFFERENT, Finding, Verdict, compare, compare_along, is_in_doubt
+from cnnbp.gradcheck.computation import hold_branches
 from cnnbp.gradcheck.foreign.claim import PairClaim
 from cnnbp.gradcheck.foreign.examination import PairExamination
-from cnnbp.gradcheck.numeric import EVALUATIONS, Probe, step_size
+from cnnbp.gradcheck.numeric import COMPLEX_STEP, EVALUATIONS, Probe, step_size
 from cnnbp.gradcheck.sampling import sample
 from cnnbp.gradcheck.workers import Workers
 
 DEFAULT_WORK = 2_000_000_000  # multiply-adds that a default check spends on differences
 FEWEST, MOST = 1, 512  # entries per tensor in a default check
+CLOSER = 512  # entries of a tensor that is wrong: a pattern needs some in each channel
 FEW_WORK, FEW = DEFAULT_WORK // 8, 2  # the same of a second look
 
 
@@ -105,3 +109,33 @@ def affordable(claims: Sequence[Claim], fewest: int, most: int, work: int) -> li
         budgets[index] = max(fewest, min(wanted[index], share // prices[index]))
         left = max(0, left - budgets[index] * prices[index])
     return budgets
+
+
+def closer(finding: Finding) -> Finding:
+    """Return the finding; of a wrong tensor that was sampled, one of more entries with a wrong one among them."""
+    claim, failed = finding.claim, Verdict.FAIL in finding.comparison.verdicts
+    along = finding.direction is not None and finding.direction.verdict == Verdict.FAIL
+    if finding.direction is None or not (failed or along):
+        return finding
+    entries = sample(claim.theta.shape, max(CLOSER, len(finding.comparison.entries)), seed=0)
+    if not failed:
+        entries = np.union1d(entries, _halved(claim))
+    return Examination(claim, entries).run(Workers(1), lambda done: None)
+
+
+def _halved(claim: Claim) -> int:
+    """Return an entry in which the tensor is wrong along a direction, by halving the part that is."""
+    low, high = 0, claim.theta.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _is_wrong(claim, low, middle) else (middle, high)
+    return low
+
+
+def _is_wrong(claim: Claim, low: int, high: int) -> bool:
+    step = np.zeros(claim.theta.size)
+    step[low:high] = np.random.default_rng([low, high]).choice([-1.0, 1.0], high - low)
+    parts = claim.parts_along(COMPLEX_STEP * 1j * step.reshape(claim.theta.shape), hold_branches, Arena())
+    exact, own = float(parts.imag.sum() / COMPLEX_STEP), claim.gradient.reshape(-1)[low:high]
+    size = max(abs(exact), float(np.linalg.norm(own)))
+    return not abs(float((own * step[low:high]).sum()) - exact) <= DIFFERENT * size

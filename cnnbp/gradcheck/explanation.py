@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cnnbp.gradcheck.claims import LayerClaim
-from cnnbp.gradcheck.closer import closer
 from cnnbp.gradcheck.comparison import Finding
 from cnnbp.gradcheck.diagnosis import layer_hint
+from cnnbp.gradcheck.examination import closer
 from cnnbp.gradcheck.layerwise import LayerCase
 from cnnbp.gradcheck.results import COMES_THROUGH, LOSS, GradcheckReport, LayerResult, TensorResult, tensor_result
 from cnnbp.network import INPUT, Network, Node

@@ -1,35 +1,19 @@
-"""How a computation ends: in parts whose sum is the scalar that is differentiated."""
+"""How a computation ends: in parts whose sum is the scalar that is differentiated.
+
+`parts` are those (P, columns) of an output (…, columns), whose column j is the base point's image `columns[j]`: two
+evaluations are subtracted part by part and only then summed, as less cancels. `magnitude` is how large the numbers were
+whose rounding a difference (P, entries, m) carries: (entries,). `gradient` is the analytic one by the output y, with
+each number that goes into it disturbed.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.losses import Loss
-
-
-class Head(Protocol):
-    """Turns an output into parts. Two evaluations are subtracted part by part and only then summed: less cancels."""
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether the scalar is linear in the output."""
-        ...
-
-    def parts(self, y: Array, columns: Array) -> Array:
-        """Return the parts (P, columns) of an output (…, columns); column j is the base point's image `columns[j]`."""
-        ...
-
-    def magnitude(self, difference: Array) -> Array:
-        """Return how large the numbers were whose rounding a difference (P, entries, m) carries: (entries,)."""
-        ...
-
-    def gradient(self, y: Array, disturb: Callable[[Array], Array]) -> Array:
-        """Return the analytic gradient by the output y, with each number that goes into it disturbed."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -80,3 +64,6 @@ class InnerProductHead:
 
     def gradient(self, y: Array, disturb: Callable[[Array], Array]) -> Array:
         return self.upstream
+
+
+Head = LossHead | InnerProductHead

@@ -5,7 +5,7 @@ class TestReLU(ImageByImageContract): ...
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from cnnbp.arrays import Array, Shape
+from cnnbp.gradcheck.textbook import central_differences
 from cnnbp.layers import Context, Layer, PiecewiseLayer
 from tests import reference
 
 M = 3
-STEP = 2.0**-13  # of a central difference: its truncation and its rounding are both near 1e-9
 TOLERANCE = 1e-7  # of the largest number of the tensor
 
 Tensors = dict[str, Array]
@@ -87,19 +87,6 @@ def as_x(inputs: Sequence[Array]) -> Any:
 def evenly(count: int) -> Array:
     """Return numbers from −2 to 2 that are equally far apart, none of them 0."""
     return np.linspace(-2, 2, count + count % 2)[:count]
-
-
-def central_differences(value: Callable[[], float], array: Array) -> Array:
-    """Return the derivative of a value by each number of an array, which is moved and put back."""
-    slopes = np.empty(array.shape)
-    for place in np.ndindex(array.shape):
-        kept = array[place]
-        array[place] = kept + STEP
-        above = value()
-        array[place] = kept - STEP
-        slopes[place] = (above - value()) / (2 * STEP)
-        array[place] = kept
-    return slopes
 
 
 def assert_close(actual: Array, expected: Array, tolerance: float = TOLERANCE) -> None:
