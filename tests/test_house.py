@@ -9,7 +9,7 @@ from vulture import Vulture
 ROOT = Path(__file__).parents[1]
 KINDS = {"class", "function", "method", "property"}  # imports and arguments are ruff's
 # What is called by its name or its decorator alone: pydantic's validators, Typer's verbs, PyYAML's and Python's own.
-CALLED_FROM_OUTSIDE = ["@model_validator", "@field_validator", "@verb", "@app.callback*", "@html_of.register"]
+CALLED_FROM_OUTSIDE = ["@model_validator", "@field_validator", "@verb", "@app.callback*"]
 NAMES = ["__getattr__", "_repr_html_", "header_id_from_text", "ignore_aliases", "raise_if_wrong", "seekable"]
 
 

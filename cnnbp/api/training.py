@@ -156,7 +156,7 @@ def _shown(
 ) -> Iterator[Epoch]:
     """Yield the epochs, with a bar where it is wanted; what looked wrong in them is added to `concerns`."""
     from cnnbp.report.epochs import EpochRows  # as all that draws, only where something is to be drawn
-    from cnnbp.report.notebook import epochs_bar
+    from cnnbp.report.notebook_bar import epochs_bar
 
     with epochs_bar(progress) as (console, bar):
         rows = EpochRows(job.config.train, len(job.datasets.train), state.history, console, bar)

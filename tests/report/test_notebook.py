@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cnnbp
-from cnnbp.report.notebook import epochs_bar
+from cnnbp.report.notebook_bar import epochs_bar
 from tests.cli.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
