@@ -171,9 +171,10 @@ def cropped_shape(layer: Layer, shape: Shape) -> Shape:
 
 
 def _smallest(layer: Layer, shape: Shape) -> Shape:
-    """Take room for 3×4 windows: rows and columns cannot be mixed up."""
+    """Take room for 3×4 windows: rows and columns cannot be mixed up. A stride beyond the map has one window there."""
     return shape[0], *(
-        reach + more * stride for more, (reach, stride) in zip((2, 3), _steps(layer, shape), strict=True)
+        n if stride > n else reach + more * stride
+        for n, more, (reach, stride) in zip(shape[1:], (2, 3), _steps(layer, shape), strict=True)
     )
 
 
