@@ -272,7 +272,7 @@ def _finish(recorder: Recorder, seconds: float, concerns: list[Concern], options
     finally:  # a full disk does not cost the result
         if options.common.json:
             write_json(summary)
-        report.draw_result(job, state, summary, measurement, options.results)
+        report.draw_result(job, state, summary, measurement, directory.layers.by_tensor(), options.results)
     if not options.plots:
         return
     for failure in save_pictures(state.history, best.parameters, job, measurement, directory.path):

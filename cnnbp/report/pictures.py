@@ -14,8 +14,10 @@ from cnnbp.parameters import Parameters
 from cnnbp.report.console import one_line
 from cnnbp.report.curves import spans_decades
 from cnnbp.report.figures import new_figure, save_figure, with_own_settings, write_figure
+from cnnbp.report.layers import save_layers
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
+from cnnbp.training.run_directory import RunDirectory
 from cnnbp.training.state import EpochMetrics, best_epoch
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def save_pictures(
         pictures["filters.png"] = partial(save_filters, best[first.name]["W"], first.name)
     if evaluated.misclassified.size:
         pictures["misclassified.png"] = partial(save_misclassified, evaluated, classes)
+    if layers := RunDirectory(folder).layers.by_tensor():
+        pictures["layers.png"] = partial(save_layers, layers, job.weights)
     for name, save in pictures.items():
         try:
             save(folder / name)

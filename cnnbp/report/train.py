@@ -19,6 +19,7 @@ from cnnbp.report.confusion import draw_confusion
 from cnnbp.report.console import one_line, printable
 from cnnbp.report.curves import draw_curves
 from cnnbp.report.formatting import format_number
+from cnnbp.report.layers import Layers, draw_layers
 from cnnbp.report.notes import draw_folder, draw_notes, draw_skipped_images
 from cnnbp.report.tables import Column, print_table
 from cnnbp.schedules import Cosine
@@ -179,11 +180,13 @@ def _ratio(value: float) -> str:
 
 
 def draw_result(
-    job: Job, state: TrainingState, summary: Summary, evaluated: Measurement | None, console: Console
+    job: Job, state: TrainingState, summary: Summary, evaluated: Measurement | None, layers: Layers, console: Console
 ) -> None:
-    """Draw the curves, the gradients and the confusion matrix, and say where everything is."""
+    """Draw curves, layers over the epochs, gradients and the confusion matrix, and say where everything is."""
     console.print()
     draw_curves(state.history, console)
+    draw_layers(layers, job.weights, console)
+    console.print()
     step = state.step - job.steps_per_epoch + job.whole_steps
     draw_gradients(
         state.last_step, job.config.network, console, f"Batch gradients at step {step}, the last whole batch"

@@ -20,7 +20,7 @@ from cnnbp.losses import Loss
 from cnnbp.parameters import Parameters, Tensors
 from cnnbp.training.archive import ArchiveReader, write_archive
 from cnnbp.training.known import KnownImages, Role
-from cnnbp.training.state import EpochMetrics, EpochSums, TensorStep, TrainingState
+from cnnbp.training.state import Distribution, EpochMetrics, EpochSums, TensorStep, TrainingState
 
 FORMAT = 2
 _EARLIER = ": an earlier one does not say which images trained it; train it again"
@@ -73,6 +73,7 @@ class _Description:
     history: list[EpochMetrics]
     last_step: tuple[TensorStep, ...]
     code: tuple[_Code, ...] = ()
+    last_outputs: tuple[tuple[str, Distribution], ...] = ()
 
 
 _DESCRIPTION = TypeAdapter(_Description)
@@ -102,6 +103,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         state.history,
         state.last_step,
         tuple(_Code(code.name, code.digest, code.source) for code in checkpoint.config.code),
+        state.last_outputs,
     )
     text = json.dumps(asdict(description)).encode()
     write_archive(path, {"description": np.frombuffer(text, np.uint8), **_arrays(state, checkpoint.known)})
@@ -128,6 +130,7 @@ def load_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
             array[...] = archive.read(name, array.dtype.str, array.shape)
     state.step, state.sums = description.step, description.sums
     state.history, state.last_step = description.history, description.last_step
+    state.last_outputs = description.last_outputs
     checkpoint = Checkpoint(
         config,
         description.classes,

@@ -13,7 +13,7 @@ from cnnbp.engine import MicroBatch
 from cnnbp.layers.activations import ReLU
 from cnnbp.tape import Tape
 from cnnbp.training.job import Job
-from cnnbp.training.state import EpochMetrics, TensorStep, TrainingState, best_epoch
+from cnnbp.training.state import Distribution, EpochMetrics, TensorStep, TrainingState, best_epoch
 
 Kind = Literal[
     "dead ReLU",
@@ -120,29 +120,38 @@ def _update_concerns(epoch: int, weights: Sequence[TensorStep], rate_factor: flo
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def dead_channels(job: Job, state: TrainingState, batch: Batch) -> tuple[DeadChannels, ...]:
-    """Run a batch as after training, and count each ReLU's dead channels; all ranks do their part of it."""
+def look_at_outputs(
+    job: Job, state: TrainingState, batch: Batch
+) -> tuple[tuple[DeadChannels, ...], tuple[tuple[str, Distribution], ...]]:
+    """Run a batch as after training: each ReLU's dead channels, and each layer's output for the first micro-batch.
+
+    All ranks do their part of it; the outputs are the first one's.
+    """
+    first = list[tuple[str, Distribution]]()
     nodes = [node for node in job.config.network.nodes if isinstance(node.layer, ReLU)]
     ends = np.cumsum([node.output_shape[0] for node in nodes], dtype=np.intp)
     alive = np.zeros((1, ends[-1] if nodes else 0), np.bool_)  # the channels of all nodes, one after the other
-    for micro_batch in batch.micro_batches if nodes else ():
-        alive |= np.concatenate(list(_alive(job, state, micro_batch)))
     ranks = job.engine.ranks
+    for place, micro_batch in enumerate(batch.micro_batches):
+        outputs = _outputs(job, state, micro_batch)
+        if nodes:
+            living = [np.any(y > 0, axis=tuple(range(1, y.ndim))) for y in (outputs[node.name] for node in nodes)]
+            alive |= np.concatenate(living)
+        if place == 0 and ranks.rank == 0:
+            first += [(name, Distribution.of(y)) for name, y in outputs.items()]
     found = np.split(ranks.gather(alive, [1] * ranks.size).any(axis=0), ends[:-1])
-    return tuple(
+    dead = (
         DeadChannels(node.name, int((~channels).sum()), channels.size, len(batch.indices))
         for node, channels in zip(nodes, found, strict=False)
     )
+    return tuple(dead), tuple(first)
 
 
-def _alive(job: Job, state: TrainingState, images: MicroBatch) -> Iterator[Array]:
-    """Yield for each ReLU which of its channels (C,) are above 0 somewhere."""
+def _outputs(job: Job, state: TrainingState, images: MicroBatch) -> dict[str, Array]:
+    """Return what each layer gives, by its name, without those that only give another view of their input."""
     network = job.config.network
     tape = Tape(
         network, state.parameters, state.running_statistics, images.x, Arena(), training=False, keep_everything=True
     )
     tape.forward()
-    for node in network.nodes:
-        if isinstance(node.layer, ReLU):
-            y = tape.values[node.index]
-            yield np.any(y > 0, axis=tuple(range(1, y.ndim)))
+    return {node.name: tape.values[node.index] for node in network.nodes if not node.layer.output_is_view}

@@ -7,11 +7,12 @@ from time import perf_counter
 
 from cnnbp.config import TrainConfig
 from cnnbp.engine.ranks import require_same
-from cnnbp.training.concerns import Concern, DeadChannels, concerns, dead_channels
+from cnnbp.training.concerns import Concern, DeadChannels, concerns, look_at_outputs
 from cnnbp.training.divergence import diagnose_validation
 from cnnbp.training.job import Job
 from cnnbp.training.measure import Measurement
 from cnnbp.training.state import (
+    Distribution,
     EpochMetrics,
     EpochSums,
     TensorStep,
@@ -48,6 +49,7 @@ class EpochEvent:
 
     metrics: EpochMetrics
     tensors: tuple[TensorStep, ...]
+    outputs: tuple[tuple[str, Distribution], ...]
     concerns: tuple[Concern, ...]
     images_per_second: float
     seconds: float
@@ -71,6 +73,7 @@ def train(job: Job, state: TrainingState) -> Iterator[Event]:
         yield EpochEvent(
             state.history[-1],
             state.last_step,
+            state.last_outputs,
             _concerns(job, state, dead),
             images / max(trained - started, 1e-9),
             perf_counter() - started,
@@ -101,7 +104,7 @@ def _steps(job: Job, state: TrainingState) -> Generator[Event, None, tuple[int, 
         loss = take_step(job, state, batch, learning_rate(job, state.step, losses), watched=is_watched)
         images += len(batch.indices)
         if is_watched:
-            dead = dead_channels(job, state, batch)
+            dead, state.last_outputs = look_at_outputs(job, state, batch)
         yield StepEvent(state.epoch + 1, len(batch.indices), state.sums.images, loss)
     return images, dead
 

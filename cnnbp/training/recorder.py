@@ -34,6 +34,7 @@ def start(job: Job, directory: RunDirectory, state: TrainingState) -> "Recorder"
     recorder = Recorder(job, state, directory)
     directory.write_split(job.datasets)
     directory.metrics.start_from([])
+    directory.layers.start_from(0)
     recorder.save()
     recorder.write_settings()
     return recorder
@@ -44,6 +45,7 @@ def resume(job: Job, directory: RunDirectory, state: TrainingState) -> "Recorder
     recorder = Recorder(job, state, directory)
     recorder.write_settings()
     directory.metrics.start_from(state.history)
+    directory.layers.start_from(state.epoch)
     recorder.save()
     return recorder
 
@@ -105,6 +107,7 @@ class Recorder:
 
     def _record(self, event: EpochEvent) -> None:
         self.directory.metrics.append(event)
+        self.directory.layers.append(event)
         if event.metrics is best_epoch(self.state.history, self.job.config.train.keep):
             self._new_best = self.state.copy()
         if monotonic() - self._saved_at >= min(_BETWEEN_EPOCHS, self.job.config.train.save_every):

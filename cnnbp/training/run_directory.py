@@ -17,6 +17,7 @@ from cnnbp.config import Config, OwnCode, carried, dump_config, parse_config, te
 from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.files import PARTIAL, csv_cell, name_in, opened, write_text, written_whole
 from cnnbp.training.datasets import Datasets
+from cnnbp.training.layers_log import LayersLog
 from cnnbp.training.loop import EpochEvent
 from cnnbp.training.state import EpochMetrics
 from cnnbp.training.summary import Summary
@@ -26,7 +27,16 @@ CHECKPOINTS = "checkpoints"
 _SUMMARY = "summary.json"
 _FINISHED = ("finished", "stopped early")
 _IMPORTED = "imported"
-_STARTED_WITH = {CHECKPOINTS, _IMPORTED, _SPLIT, "environment.json", "metrics.csv", "metrics.jsonl", "config.yaml"}
+_STARTED_WITH = {
+    CHECKPOINTS,
+    _IMPORTED,
+    _SPLIT,
+    "environment.json",
+    "metrics.csv",
+    "metrics.jsonl",
+    "layers.csv",
+    "config.yaml",
+}
 
 _TIMES = ("images_per_second", "seconds")  # what differs between equal runs
 COLUMNS = (*(field.name for field in fields(EpochMetrics)), *_TIMES)
@@ -93,6 +103,11 @@ class RunDirectory:
     def metrics(self) -> MetricsLog:
         """A line for each epoch, in two formats."""
         return MetricsLog(self.path)
+
+    @property
+    def layers(self) -> LayersLog:
+        """A line for each epoch and tensor."""
+        return LayersLog(self.path / "layers.csv")
 
     @property
     def imported(self) -> Path:

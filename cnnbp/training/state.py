@@ -12,10 +12,29 @@ from cnnbp.config import Config, EarlyStopping
 from cnnbp.optimizers import Slots
 from cnnbp.parameters import Parameters, Tensors
 
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_SAMPLE = 4096  # numbers: of more, so many at equal distances stand for all in quantiles
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The share of zeros among some numbers, and their QUANTILES, of more than 4 096 from a sample."""
+
+    zeros: float
+    quantiles: tuple[float, ...]
+
+    @classmethod
+    def of(cls, numbers: Array) -> "Distribution":
+        """Return that of an array."""
+        flat = numbers.ravel()
+        sample = flat[:: -(-flat.size // _SAMPLE)].astype(np.float64)
+        quantiles = np.quantile(sample, QUANTILES).tolist()
+        return cls((flat.size - np.count_nonzero(flat)) / flat.size, tuple(quantiles))
+
 
 @dataclass(frozen=True)
 class TensorStep:
-    """A parameter at one step: its norm before, its gradient's norm, mean and deviation, and the norm of its move."""
+    """A parameter at one step: its norm before, its gradient and its move in numbers."""
 
     name: str
     shape: Shape
@@ -24,6 +43,7 @@ class TensorStep:
     gradient_mean: float
     gradient_std: float
     update_norm: float
+    gradient: Distribution | None = None
 
     @property
     def gradient_ratio(self) -> float:
@@ -104,8 +124,9 @@ class Average:
 class TrainingState:
     """The state of a run between two steps. `step` counts all steps taken; `history` the epochs that are over.
 
-    `last_step` is the newest step that was the last of its epoch with a whole batch, tensor by tensor; `average` is
-    there with `train.ema`. Running statistics are replaced by every step, never changed in place.
+    `last_step` is the newest step that was the last of its epoch with a whole batch, tensor by tensor; `last_outputs`
+    is what its first micro-batch's images came to in each layer then. `average` is there with `train.ema`. Running
+    statistics are replaced by every step, never changed in place.
     """
 
     parameters: Parameters
@@ -115,6 +136,7 @@ class TrainingState:
     sums: EpochSums = field(default_factory=EpochSums)
     history: list[EpochMetrics] = field(default_factory=list)
     last_step: tuple[TensorStep, ...] = ()
+    last_outputs: tuple[tuple[str, Distribution], ...] = ()
     average: Average | None = None
 
     @classmethod
@@ -174,6 +196,7 @@ def tensor_steps(before: Parameters, after: Parameters, gradient: Parameters) ->
             gradient_mean=float(slope.mean(dtype=np.float64)),
             gradient_std=float(slope.std(dtype=np.float64)),
             update_norm=_norm(new - old),
+            gradient=Distribution.of(slope),
         )
         for (name, old), (_, new), (_, slope) in triples
     )

@@ -54,6 +54,6 @@ def test_a_run_that_nothing_was_held_out_of_is_shown_without_a_confusion_matrix(
         for _ in train(job, state):
             pass
         summary = summarize(job, state, "finished", run="run", seconds=1, evaluated=None, concerns=())
-        lines = printed(draw_result, job, state, summary, None)
+        lines = printed(draw_result, job, state, summary, None, {})
     assert any(line.startswith("best epoch") and "training loss" in line for line in lines)
     assert not any("predicted" in line for line in lines)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from cnnbp.training.concerns import DeadChannels, concerns, dead_channels
+from cnnbp.training.concerns import DeadChannels, concerns, look_at_outputs
 from cnnbp.training.state import EpochMetrics, TensorStep
 from tests.cli.command import ROOT
 from tests.training.jobs import config, images, trained, working
@@ -211,7 +211,7 @@ LAYERS = (
 def counted(folder, spoil=lambda state: None):
     with working(config(folder, LAYERS, batch_size=8)) as (job, state):
         spoil(state)
-        return dead_channels(job, state, next(job.batches(0)))
+        return look_at_outputs(job, state, next(job.batches(0)))[0]
 
 
 def test_channels_that_are_0_for_every_image_and_place_are_counted(tmp_path):
@@ -233,4 +233,4 @@ def test_dropout_kills_nothing(tmp_path):
 
 def test_a_network_without_relu_is_not_run(tmp_path):
     with working(config(images(tmp_path / "images"), ("flatten", {"dense": {"units": 2}}))) as (job, state):
-        assert dead_channels(job, state, next(job.batches(0))) == ()
+        assert look_at_outputs(job, state, next(job.batches(0)))[0] == ()

@@ -32,6 +32,7 @@ FILES = {
     "config.yaml",
     "metrics.csv",
     "metrics.jsonl",
+    "layers.csv",
     "summary.json",
     "split.csv",
     "confusion.csv",
@@ -39,7 +40,7 @@ FILES = {
     "checkpoints/last.npz",
     "checkpoints/best.npz",
 }
-PICTURES = {"curves.png", "confusion.png", "filters.png", "misclassified.png"}
+PICTURES = {"curves.png", "confusion.png", "filters.png", "layers.png", "misclassified.png"}
 
 
 def files_of(run):
@@ -187,7 +188,7 @@ EPOCHS = [EpochMetrics(n, 1 / 3, 0.5, None, None, 0.1, 2.0, 1e-3) for n in (1, 2
 
 
 def event(metrics, seconds):
-    return EpochEvent(metrics, (), (), images_per_second=10.0, seconds=seconds)
+    return EpochEvent(metrics, (), (), (), images_per_second=10.0, seconds=seconds)
 
 
 @pytest.fixture
