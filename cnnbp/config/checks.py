@@ -7,7 +7,7 @@ from pathlib import Path
 from cnnbp.arrays import format_shape
 from cnnbp.config.models import Config
 from cnnbp.config.problems import Mark, Problem, escaped, refusal
-from cnnbp.config.tree import Location, Node, Step, culprit, find
+from cnnbp.config.tree import Key, Location, YamlValue, culprit, find
 from cnnbp.errors import ConfigError, ShapeError
 from cnnbp.layers.activations import Sigmoid
 from cnnbp.layers.reshape import Flatten
@@ -18,7 +18,7 @@ from cnnbp.names import did_you_mean
 LARGEST_TENSOR = 10**10  # numbers: 40 GB in float32
 
 
-def shape_problems(config: Config, root: Node) -> Iterator[Problem]:
+def shape_problems(config: Config, root: YamlValue) -> Iterator[Problem]:
     """Yield the first layer that does not fit its input, or what is too large to exist."""
     try:
         network = config.network
@@ -34,7 +34,7 @@ def shape_problems(config: Config, root: Node) -> Iterator[Problem]:
             return
 
 
-def loss_problems(config: Config, root: Node) -> Iterator[Problem]:
+def loss_problems(config: Config, root: YamlValue) -> Iterator[Problem]:
     """Yield what the loss cannot work with, for a network whose shapes fit."""
     message = _activation_before_loss(config) or _unsuitable_outputs(config)
     if message:
@@ -43,7 +43,7 @@ def loss_problems(config: Config, root: Node) -> Iterator[Problem]:
         yield Problem(message, find(root, ("loss", config.loss.type, "class_weights")).key)
 
 
-def freeze_problems(config: Config, root: Node) -> Iterator[Problem]:
+def freeze_problems(config: Config, root: YamlValue) -> Iterator[Problem]:
     """Yield the names in `train.freeze` of which there is no layer, and that nothing is left to train."""
     network, frozen = config.network, config.train.freeze
     names = [node.name for node in network.nodes]
@@ -68,7 +68,7 @@ def require_suitable_outputs(config: Config) -> None:
         raise ConfigError(message)
 
 
-def data_problems(config: Config, root: Node) -> Iterator[Problem]:
+def data_problems(config: Config, root: YamlValue) -> Iterator[Problem]:
     """Yield channel lists of the wrong length."""
     normalize = config.data.normalize if config.data else "auto"
     if normalize == "auto":
@@ -89,13 +89,13 @@ def check_against_classes(config: Config, classes: Sequence[str]) -> None:
     raise refusal([Problem(message, _mark_of(last.path, root))]) if root else ConfigError(message)
 
 
-def _mark_of(layer: Location, root: Node) -> Mark:
+def _mark_of(layer: Location, root: YamlValue) -> Mark:
     """Return where a layer stands, given its path in the network, which leaves out the word `residual`."""
     first, *inner = layer
     return culprit(root, (first, *(step for each in inner for step in _spelled_out(each))))
 
 
-def _spelled_out(step: Step) -> Location:
+def _spelled_out(step: Key) -> Location:
     return (Residual.type, step) if isinstance(step, str) else (step,)
 
 

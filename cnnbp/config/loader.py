@@ -14,7 +14,7 @@ from cnnbp.config.models import Config, Origin
 from cnnbp.config.overrides import overridden
 from cnnbp.config.own_layers import Find, OwnCode, beside, merged, nothing
 from cnnbp.config.problems import Mark, Problem, described, refusal
-from cnnbp.config.tree import Node, find
+from cnnbp.config.tree import YamlValue, find
 from cnnbp.config.yaml_text import TextError, read_yaml, source_of
 from cnnbp.errors import ConfigError
 from cnnbp.layers.own import Layers, knowing
@@ -77,7 +77,7 @@ def _divided(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     return of_import, [override for override in overrides if override not in of_import]
 
 
-def _imported(root: Node, find_code: Find, problems: Sequence[Problem]) -> tuple[tuple[OwnCode, ...], Layers]:
+def _imported(root: YamlValue, find_code: Find, problems: Sequence[Problem]) -> tuple[tuple[OwnCode, ...], Layers]:
     """Run what the configuration imports. Raises ConfigError at once where that fails: no layer of it is known then."""
     place = find(root, (IMPORT,))
     if not place.is_exact:
@@ -97,7 +97,7 @@ def _imported(root: Node, find_code: Find, problems: Sequence[Problem]) -> tuple
     return tuple(found), layers
 
 
-def _checked(root: Node) -> tuple[Config | None, list[Problem]]:
+def _checked(root: YamlValue) -> tuple[Config | None, list[Problem]]:
     plain = root.plain()
     try:
         config = Config.model_validate(plain, strict=True)
@@ -108,7 +108,7 @@ def _checked(root: Node) -> tuple[Config | None, list[Problem]]:
     return config, problems or [*loss_problems(config, root), *freeze_problems(config, root)]
 
 
-def _shape_problems_alone(plain: Any, root: Node) -> list[Problem]:
+def _shape_problems_alone(plain: Any, root: YamlValue) -> list[Problem]:
     """Return the shape problems of a configuration that is wrong elsewhere; none if its layers are."""
     if not isinstance(plain, dict):
         return []
@@ -120,7 +120,7 @@ def _shape_problems_alone(plain: Any, root: Node) -> list[Problem]:
     return list(shape_problems(config, root))
 
 
-def _with_absolute_path(config: Config, root: Node, folder: Path) -> Config:
+def _with_absolute_path(config: Config, root: YamlValue, folder: Path) -> Config:
     if config.data is None or config.data.path is None:
         return config
     if config.data.path.is_absolute():

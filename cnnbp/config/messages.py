@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from cnnbp.config.options import model_at, section_of
 from cnnbp.config.problems import MOST_SHOWN, Problem, described
 from cnnbp.config.scalars import is_number
-from cnnbp.config.tree import Location, Node, Place, culprit, find
+from cnnbp.config.tree import Location, Place, YamlValue, culprit, find
 from cnnbp.names import closest, did_you_mean
 
 Detail = Mapping[str, Any]  # one entry of ValidationError.errors()
@@ -35,7 +35,7 @@ _SOFTMAX = ("softmax", "log_softmax", "logsoftmax")
 _WORDS_FOR_TRUE, _WORDS_FOR_FALSE = ("yes", "on", "y"), ("no", "off", "n")  # YAML 1.1's
 
 
-def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> Iterator[Problem]:
+def problems_of(error: ValidationError, root: YamlValue, model: type[BaseModel]) -> Iterator[Problem]:
     """Turn all errors into problems: what the branches of a union say of one value, or all that is missing, is one.
 
     An option that is misspelled is not missing as well.
@@ -54,24 +54,24 @@ def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> I
         yield _problem(about, place, root, model)
 
 
-def _meant(detail: Detail, root: Node, model: type[BaseModel]) -> Location:
+def _meant(detail: Detail, root: YamlValue, model: type[BaseModel]) -> Location:
     """Return where the option stands that an unknown one was probably meant to be."""
     *owner, name = find(root, detail["loc"]).path
     return (*owner, closest(str(name), model_at(owner, model).model_fields) or name)
 
 
-def _option(detail: Detail, root: Node) -> Location:
+def _option(detail: Detail, root: YamlValue) -> Location:
     """Return where an option would stand that is missing."""
     return (*find(root, detail["loc"]).path, detail["loc"][-1])
 
 
-def _subject(detail: Detail, root: Node) -> Location:
+def _subject(detail: Detail, root: YamlValue) -> Location:
     """Return what an error is about; errors with the same subject are told as one."""
     path = find(root, detail["loc"]).path
     return (*path, detail["type"]) if detail["type"] in ("missing", "value_error") else path
 
 
-def _problem(details: list[Detail], place: Place, root: Node, model: type[BaseModel]) -> Problem:
+def _problem(details: list[Detail], place: Place, root: YamlValue, model: type[BaseModel]) -> Problem:
     detail, context = details[0], details[0].get("ctx", {})
     match detail["type"]:
         case "missing":

@@ -30,7 +30,7 @@ from pydantic_core import PydanticCustomError
 from cnnbp.arrays import format_shape
 from cnnbp.config.own_layers import OwnCode
 from cnnbp.config.scalars import LARGEST_INTEGER
-from cnnbp.config.tree import Node
+from cnnbp.config.tree import YamlValue
 from cnnbp.data.augment import AUGMENTATIONS, Augmentation
 from cnnbp.display import Shown
 from cnnbp.fast import Planner, as_written, plan_for
@@ -255,7 +255,7 @@ class TrainConfig(Section):
 class Origin:
     """The text that a configuration is from; it does not make it a different one."""
 
-    root: Node | None = field(default=None, compare=False)
+    root: YamlValue | None = field(default=None, compare=False)
 
 
 if TYPE_CHECKING:

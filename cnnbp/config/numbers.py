@@ -8,7 +8,7 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.config.loader import text_of
 from cnnbp.config.problems import Problem, refusal
-from cnnbp.config.tree import Node
+from cnnbp.config.tree import YamlValue
 from cnnbp.config.yaml_text import TextError, read_yaml, source_of
 
 
@@ -28,14 +28,14 @@ def load_numbers(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def _entries(node: Node, what: str, problems: list[Problem]) -> list[tuple[str, Node]]:
+def _entries(node: YamlValue, what: str, problems: list[Problem]) -> list[tuple[str, YamlValue]]:
     if isinstance(node.value, Mapping):
         return [(str(key), entry.node) for key, entry in node.value.items()]
     problems.append(Problem(f"this should be {what}", node.mark))
     return []
 
 
-def _array(node: Node, problems: list[Problem]) -> Array:
+def _array(node: YamlValue, problems: list[Problem]) -> Array:
     try:
         array = np.array(node.plain(), dtype=np.float64)
     except (TypeError, ValueError):

@@ -5,7 +5,7 @@ from pydantic import Field, ValidationError
 from cnnbp.config.messages import problems_of
 from cnnbp.config.models import Section
 from cnnbp.config.problems import Problem, refusal
-from cnnbp.config.tree import Entry, Node
+from cnnbp.config.tree import Entry, YamlValue
 from cnnbp.config.yaml_text import TextError, read_yaml, source_of
 from cnnbp.errors import ConfigError
 from cnnbp.layers import Layer, LayerSpec
@@ -22,7 +22,7 @@ def parse_layer(text: str, source: str) -> Layer:
         written = read_yaml(text, source_of(text, source, is_file=False), problems)
     except TextError as error:
         raise refusal([*problems, error.problem]) from error
-    root = Node(written.mark, {"layer": Entry(written.mark, written)})
+    root = YamlValue(written.mark, {"layer": Entry(written.mark, written)})
     try:
         layer = _OneLayer.model_validate(root.plain(), strict=True).layer
     except ValidationError as error:

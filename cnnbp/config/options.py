@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from cnnbp.config.tree import Step
+from cnnbp.config.tree import Key
 from cnnbp.spelling import OneOf
 
 Candidate = type[BaseModel] | OneOf  # a mapping with a model's options, or the spelling of one model out of several
@@ -17,7 +17,7 @@ def is_model(candidate: Any) -> bool:
     return isinstance(candidate, type) and issubclass(candidate, BaseModel)
 
 
-def behind(candidates: Sequence[Candidate], step: Step) -> Sequence[Candidate]:
+def behind(candidates: Sequence[Candidate], step: Key) -> Sequence[Candidate]:
     """Return what may stand one step further in; the same, for a step that is not the language's (a list's index)."""
     for candidate in candidates:
         if isinstance(candidate, OneOf):
@@ -28,7 +28,7 @@ def behind(candidates: Sequence[Candidate], step: Step) -> Sequence[Candidate]:
     return candidates
 
 
-def model_at(location: Sequence[Step], model: type[BaseModel]) -> type[BaseModel]:
+def model_at(location: Sequence[Key], model: type[BaseModel]) -> type[BaseModel]:
     """Return the model whose options stand at a location."""
     candidates: Sequence[Candidate] = (model,)
     for step in location:

@@ -7,16 +7,16 @@ from typing import Any
 from cnnbp.config.problems import Mark
 from cnnbp.config.scalars import Scalar
 
-Step = int | str
-Location = tuple[Step, ...]
+Key = int | str
+Location = tuple[Key, ...]
 
 
 @dataclass(frozen=True)
-class Node:
+class YamlValue:
     """A value in its place; `size` counts it and all that is in it, aliases written out."""
 
     mark: Mark
-    value: "Scalar | tuple[Node, ...] | Mapping[str, Entry]"
+    value: "Scalar | tuple[YamlValue, ...] | Mapping[str, Entry]"
     size: int = 1
 
     def plain(self) -> Any:
@@ -28,7 +28,7 @@ class Node:
         return self.value
 
     @property
-    def children(self) -> "tuple[Node, ...]":
+    def children(self) -> "tuple[YamlValue, ...]":
         """The values of a list or of a mapping."""
         if isinstance(self.value, Mapping):
             return tuple(entry.node for entry in self.value.values())
@@ -40,7 +40,7 @@ class Entry:
     """The place of a key, and its value."""
 
     key: Mark
-    node: Node
+    node: YamlValue
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Place:
     """
 
     path: Location
-    node: Node
+    node: YamlValue
     key: Mark
     is_exact: bool
 
@@ -61,7 +61,7 @@ class Place:
         return _only_key(self.node)
 
 
-def find(root: Node, location: Sequence[Step]) -> Place:
+def find(root: YamlValue, location: Sequence[Key]) -> Place:
     """Follow a location through the text; steps that lead nowhere are passed over."""
     path: Location = ()
     node, key, is_exact = root, root.mark, True
@@ -78,19 +78,19 @@ def find(root: Node, location: Sequence[Step]) -> Place:
     return Place(path, node, key, is_exact)
 
 
-def culprit(root: Node, location: Sequence[Step]) -> Mark:
+def culprit(root: YamlValue, location: Sequence[Key]) -> Mark:
     """Return where to point for something that is wrong with a whole layer: at an override in it, else at its key."""
     place = find(root, location)
     return _override_in(place.node) or place.key
 
 
-def _only_key(node: Node) -> Mark:
+def _only_key(node: YamlValue) -> Mark:
     if isinstance(node.value, Mapping) and len(node.value) == 1:
         return next(iter(node.value.values())).key
     return node.mark
 
 
-def _override_in(node: Node) -> Mark | None:
+def _override_in(node: YamlValue) -> Mark | None:
     if not node.mark.source.is_file:
         return node.mark
     return next((mark for child in node.children if (mark := _override_in(child))), None)

@@ -11,7 +11,7 @@ import yaml
 
 from cnnbp.config.problems import Mark, Problem, Source, described, escaped, shortened
 from cnnbp.config.scalars import Scalar, resolved
-from cnnbp.config.tree import Entry, Node
+from cnnbp.config.tree import Entry, YamlValue
 
 MOST_VALUES = 20_000
 DEEPEST = 40
@@ -34,7 +34,7 @@ def source_of(text: str, name: str, *, is_file: bool = True) -> Source:
     return Source(escaped(name), tuple(_LINE_BREAK.split(text)), is_file)
 
 
-def read_yaml(text: str, source: Source, problems: list[Problem]) -> Node:
+def read_yaml(text: str, source: Source, problems: list[Problem]) -> YamlValue:
     """Return the text's one document. What is wrong but leaves a tree is added to `problems`; else TextError."""
     forbidden = _FORBIDDEN.search(text)
     if forbidden:
@@ -71,10 +71,10 @@ class _Builder:
     source: Source
     problems: list[Problem]
     events: Iterator[Any]
-    anchors: dict[str, Node | None] = field(default_factory=dict)  # None while its node is not complete
+    anchors: dict[str, YamlValue | None] = field(default_factory=dict)  # None while its node is not complete
     has_merged: bool = False
 
-    def document(self) -> Node:
+    def document(self) -> YamlValue:
         next(self.events)  # the start of the stream
         if isinstance(next(self.events), yaml.StreamEndEvent):
             raise TextError("the configuration is empty", Mark(self.source, 0, 0))
@@ -85,7 +85,7 @@ class _Builder:
             raise TextError("a second document begins here; a configuration is one", self._mark(following))
         return root
 
-    def _node(self, event: Any, depth: int) -> Node:
+    def _node(self, event: Any, depth: int) -> YamlValue:
         mark = self._mark(event)
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(str(event.anchor), mark)
@@ -100,17 +100,17 @@ class _Builder:
             self.anchors[event.anchor] = node
         return node
 
-    def _aliased(self, anchor: str, mark: Mark) -> Node:
+    def _aliased(self, anchor: str, mark: Mark) -> YamlValue:
         node = self.anchors.get(anchor)
         if node is None:
             reason = "stands inside its own anchor" if anchor in self.anchors else "has no anchor before it"
             self._report(f"the alias *{shortened(anchor)} {reason}", mark)
-            return Node(mark, None)
+            return YamlValue(mark, None)
         return replace(node, mark=mark)
 
-    def _value(self, event: Any, mark: Mark, depth: int) -> Node:
+    def _value(self, event: Any, mark: Mark, depth: int) -> YamlValue:
         if isinstance(event, yaml.ScalarEvent):
-            return Node(mark, self._scalar(event, mark))
+            return YamlValue(mark, self._scalar(event, mark))
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(mark, depth)
         return self._mapping(mark, depth)
@@ -124,15 +124,15 @@ class _Builder:
             self._report(str(error), mark)
             return None
 
-    def _sequence(self, mark: Mark, depth: int) -> Node:
-        nodes: list[Node] = []
+    def _sequence(self, mark: Mark, depth: int) -> YamlValue:
+        nodes: list[YamlValue] = []
         size = 1
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             nodes.append(self._node(event, depth + 1))
             size = self._grown(size, nodes[-1])
-        return Node(mark, tuple(nodes), size)
+        return YamlValue(mark, tuple(nodes), size)
 
-    def _mapping(self, mark: Mark, depth: int) -> Node:
+    def _mapping(self, mark: Mark, depth: int) -> YamlValue:
         entries: dict[str, Entry] = {}
         size = 1
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
@@ -144,9 +144,9 @@ class _Builder:
                 self._report(f"duplicate key {described(key)}", entry.key, first)
             elif key is not None:
                 entries[key] = entry
-        return Node(mark, entries, size)
+        return YamlValue(mark, entries, size)
 
-    def _entry(self, key: Mark, node: Node) -> Entry:
+    def _entry(self, key: Mark, node: YamlValue) -> Entry:
         return Entry(key, node if node.mark.width or node.children else replace(node, mark=key))
 
     def _key(self, event: Any, depth: int) -> str | None:
@@ -166,7 +166,7 @@ class _Builder:
             self._report("merge keys (<<) are not allowed: write the keys out", mark)
         self.has_merged = True
 
-    def _grown(self, size: int, node: Node) -> int:
+    def _grown(self, size: int, node: YamlValue) -> int:
         if size + node.size > MOST_VALUES:
             raise TextError(f"more than {MOST_VALUES} values, each alias counted as what it stands for", node.mark)
         return size + node.size

@@ -7,7 +7,7 @@ import numpy as np
 
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.computation import Computation, Forward, Stack, follow_branches
-from cnnbp.gradcheck.replay import Gradients
+from cnnbp.gradcheck.replay import AllGradients
 from cnnbp.gradcheck.sampling import sample
 from cnnbp.gradcheck.shortcuts import Seen, shortcut
 from cnnbp.network import Node
@@ -53,7 +53,7 @@ class Value:
         """Return one copy with the whole tensor moved by `step`."""
         return Stack({self.index: self.theta + step}, self.computation.one_copy, np.zeros(1, bool))
 
-    def gradient_in(self, gradients: Gradients) -> Array:
+    def gradient_in(self, gradients: AllGradients) -> Array:
         """Return what is its own among all gradients of the computation."""
         return gradients.values[self.index]
 
@@ -96,7 +96,7 @@ class Parameter:
         y, crossed = computation.run(node, computation.input(node), params, alone, forward, arena)
         return Stack({node.index: y}, alone.columns, crossed)
 
-    def gradient_in(self, gradients: Gradients) -> Array:
+    def gradient_in(self, gradients: AllGradients) -> Array:
         return gradients.parameters[self.name]
 
     @cached_property

@@ -9,7 +9,7 @@ from cnnbp.gradcheck.computation import Computation
 from cnnbp.gradcheck.identities import broken_conventions, broken_layer_identities
 from cnnbp.gradcheck.point import Point, as_computation
 from cnnbp.gradcheck.preflight import backward_problems, held_problems, loss_problems
-from cnnbp.gradcheck.replay import Gradients
+from cnnbp.gradcheck.replay import AllGradients
 from cnnbp.gradcheck.rounding import Amplification
 from cnnbp.gradcheck.summation import broken_sums
 from cnnbp.layers import PiecewiseLayer
@@ -53,7 +53,7 @@ def examined_network_case(point: Point) -> NetworkCase:
 
 def _claimed(point: Point, tape: Tape, gradient: Parameters) -> NetworkCase:
     computation = as_computation(point, tape)
-    gradients = Gradients(dict(gradient.named()), {INPUT: tape.gradients[INPUT]})
+    gradients = AllGradients(dict(gradient.named()), {INPUT: tape.gradients[INPUT]})
     amplification = Amplification(computation, dict(enumerate(tape.caches)))
     claims = [
         LayerClaim(argument, argument.gradient_in(gradients), amplification) for argument in arguments(computation)

@@ -20,7 +20,7 @@ _KEPT = "a second backward gives other gradients: something is kept between call
 
 
 @dataclass(frozen=True)
-class Observation:
+class LayerRun:
     """A layer that ran forward once and backward twice."""
 
     y: Array
@@ -30,7 +30,7 @@ class Observation:
     problems: tuple[str, ...]
 
 
-def observe(layer: Layer, params: Params, xs: tuple[Array, ...], upstream: Array, ctx: Context) -> Observation:
+def observe(layer: Layer, params: Params, xs: tuple[Array, ...], upstream: Array, ctx: Context) -> LayerRun:
     """Run a layer forward and backward on inputs (…, M); note what it changes or returns that it must not."""
     x = xs[0] if len(xs) == 1 else xs
     y, cache = layer.forward(params, x, ctx)
@@ -49,7 +49,7 @@ def observe(layer: Layer, params: Params, xs: tuple[Array, ...], upstream: Array
         problems += _misfits(f"d{name}", (gradient,), (params[name],))
     if isinstance(layer, PiecewiseLayer):
         problems += held_problems(layer, params, x, y, cache, ctx)
-    return Observation(y, cache, dxs, gradients, tuple(problems))
+    return LayerRun(y, cache, dxs, gradients, tuple(problems))
 
 
 def loss_problems(loss: Loss, logits: Array, labels: Array) -> Iterator[str]:

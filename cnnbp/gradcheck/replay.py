@@ -9,15 +9,14 @@ import numpy as np
 from cnnbp.arrays import Arena, Array
 from cnnbp.gradcheck.computation import Computation
 from cnnbp.layers import Context, CoupledLayer, PiecewiseLayer
-from cnnbp.layers.base import Gradients as LayerGradients
-from cnnbp.layers.base import Params
+from cnnbp.layers.base import Gradients, Params
 from cnnbp.network import Node
 
 Disturb = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
-class Gradients:
+class AllGradients:
     """∂/∂θ by "node.tensor", and ∂/∂value by the value's index; the values too, where they were computed anew."""
 
     parameters: dict[str, Array]
@@ -30,7 +29,7 @@ def undisturbed(array: Array) -> Array:
     return array
 
 
-def replay(computation: Computation, caches: Mapping[int, Any], disturb: Disturb = undisturbed) -> Gradients:
+def replay(computation: Computation, caches: Mapping[int, Any], disturb: Disturb = undisturbed) -> AllGradients:
     """Run forward and backward; every node reads disturbed values, and a disturbed gradient of its output.
 
     Piecewise layers are held on the computation's branches, and go backward from the given caches: a cache is where
@@ -47,14 +46,14 @@ class _Replay:
     caches: Mapping[int, Any]
     disturb: Disturb
 
-    def gradients(self) -> Gradients:
+    def gradients(self) -> AllGradients:
         computation = self.computation
         values, caches = dict(computation.values), dict(self.caches)
         for node in computation.nodes:
             xs = tuple(self.disturb(values[i]) for i in node.inputs)
             values[node.index] = self._forward(node, xs[0] if len(xs) == 1 else xs, caches)
         y = values[computation.output]
-        found = Gradients({}, {computation.output: computation.head.gradient(y, self.disturb)}, values)
+        found = AllGradients({}, {computation.output: computation.head.gradient(y, self.disturb)}, values)
         for node in reversed(computation.nodes):
             self._backward(node, self._disturbed(node, caches[node.index]), found)
         found.values.update({i: self.disturb(gradient) for i, gradient in found.values.items()})
@@ -67,7 +66,7 @@ class _Replay:
         y, caches[node.index] = self._run(node, x, context)
         return y
 
-    def _backward(self, node: Node, cache: Any, found: Gradients) -> None:
+    def _backward(self, node: Node, cache: Any, found: AllGradients) -> None:
         dx, tensors = self._run_back(node, cache, self.disturb(found.values[node.index]), self._context(node))
         found.parameters.update({f"{node.name}.{name}": self.disturb(array) for name, array in tensors.items()})
         for value, dvalue in zip(node.inputs, dx if len(node.inputs) > 1 else (dx,), strict=True):
@@ -77,7 +76,7 @@ class _Replay:
     def _run(self, node: Node, x: Any, context: Context) -> tuple[Array, Any]:
         return node.layer.forward(self._params(node), x, context)
 
-    def _run_back(self, node: Node, cache: Any, dy: Array, context: Context) -> tuple[Any, LayerGradients]:
+    def _run_back(self, node: Node, cache: Any, dy: Array, context: Context) -> tuple[Any, Gradients]:
         return node.layer.backward(self._params(node), cache, dy, context)
 
     def _params(self, node: Node) -> Params:
@@ -107,7 +106,7 @@ class _CoupledReadsTwice(_Replay):
         statistics = self.disturb(node.layer.statistics(params, x, context))
         return node.layer.apply(params, self.disturb(x), statistics, context)
 
-    def _run_back(self, node: Node, cache: Any, dy: Array, context: Context) -> tuple[Any, LayerGradients]:
+    def _run_back(self, node: Node, cache: Any, dy: Array, context: Context) -> tuple[Any, Gradients]:
         if not isinstance(node.layer, CoupledLayer):
             return super()._run_back(node, cache, dy, context)
         params = self._params(node)

@@ -20,7 +20,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.gradcheck.computation import Computation
-from cnnbp.gradcheck.replay import Gradients, replay
+from cnnbp.gradcheck.replay import AllGradients, replay
 from cnnbp.network import Node
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Amplification:
         own = self.computation.values[node.index] / sqrt(3)
         return np.hypot(self.spread(lambda sample: sample.outputs[node.index]), own)
 
-    def spread(self, pick: Callable[[Gradients], Array]) -> Array:
+    def spread(self, pick: Callable[[AllGradients], Array]) -> Array:
         """Return it for what is picked of a run: each number's own, at least the root mean square of all."""
         spread: Array = np.std([pick(sample) for sample in self._samples], axis=0, ddof=1)
         return np.maximum(spread, np.sqrt(np.mean(spread * spread))) / DISTURBANCE

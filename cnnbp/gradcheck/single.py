@@ -17,7 +17,7 @@ from cnnbp.arrays import Array, Shape
 from cnnbp.gradcheck.arguments import Argument
 from cnnbp.gradcheck.endtoend import NetworkCase, arguments
 from cnnbp.gradcheck.point import Point, as_computation
-from cnnbp.gradcheck.replay import Gradients, replay
+from cnnbp.gradcheck.replay import AllGradients, replay
 from cnnbp.gradcheck.rounding import Amplification
 from cnnbp.network import INPUT
 
@@ -64,7 +64,7 @@ def compare_float32(point: Point, double: NetworkCase) -> Float32Result:
     _, cache = single.loss.forward(logits, single.labels)
     dlogits = single.loss.backward(cache, len(single.labels))
     parameters = single.backward(tape, dlogits)
-    found = Gradients(dict(parameters.named()), {INPUT: tape.gradients[INPUT]})
+    found = AllGradients(dict(parameters.named()), {INPUT: tape.gradients[INPUT]})
     computation, caches = as_computation(single.astype(np.float64), tape), dict(enumerate(tape.caches))
     exact = replay(computation, caches)
     tensors = [

@@ -24,7 +24,7 @@ from cnnbp.gradcheck.computation import Computation
 from cnnbp.gradcheck.deviation import ROUNDINGS, Deviation, deviation, raised
 from cnnbp.gradcheck.heads import LossHead
 from cnnbp.gradcheck.point import Point
-from cnnbp.gradcheck.replay import Gradients, replay
+from cnnbp.gradcheck.replay import AllGradients, replay
 from cnnbp.gradcheck.rounding import Amplification
 from cnnbp.layers import Context, CoupledLayer, PiecewiseLayer
 from cnnbp.layers.dropout import Dropout
@@ -37,7 +37,7 @@ ENGINE = "engine"  # what stands for it where a layer is named
 ALONG = 5.0  # times what an operation alone may be away: on the way numbers are what they are, and may round alike
 STEP = 1  # which keys the random streams
 
-Pick = Callable[[Gradients], Array]
+Pick = Callable[[AllGradients], Array]
 
 
 def compare_step(point: Point, other: Point, size: int, engine: Engine, seed: int) -> Iterator[Deviation]:
@@ -218,7 +218,7 @@ class _StepComparison:
                 if not np.array_equal(found, self.seen.state[node.name][name]):
                     yield self._deviation(where, f"{node.name}.{name}", found, self._running(node, name))
 
-    def _losses(self, run: Gradients) -> Array:
+    def _losses(self, run: AllGradients) -> Array:
         return self.point.loss.forward(run.outputs[self.computation.output], self.point.labels)[0]
 
     def _running(self, node: Node, name: str) -> Pick:
@@ -226,7 +226,7 @@ class _StepComparison:
         if not isinstance(layer, CoupledLayer):
             return lambda run: state[name]  # which nothing moves
 
-        def pick(run: Gradients) -> Array:
+        def pick(run: AllGradients) -> Array:
             statistics = layer.statistics(params, run.outputs[node.inputs[0]], Context(training=True))
             return layer.updated_state(state, statistics)[name]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnbp.arrays import Array
 from cnnbp.gradcheck.bugs import LAYER_BUGS, LOSS_BUGS
-from cnnbp.gradcheck.bugs.mistakes import Bug, LossStep, Step
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Bug, LossPass
 from cnnbp.gradcheck.diagnosis import Pattern, Sizes, Trial, factors, tensor_hint
 from cnnbp.gradcheck.diagnosis.normalization import NORMALIZATION_EXPERIMENTS
 from cnnbp.gradcheck.diagnosis.reading import sizes_of
@@ -95,7 +95,7 @@ def loss_hint(loss: Loss, logits: Array, labels: Array, mismatch: Mismatch) -> s
     """Return what is wrong with ∂L/∂logits."""
     pattern = mismatch.pattern({"M": len(labels), "K": len(logits)})
     _, cache = loss.forward(logits, labels)
-    step = LossStep(loss, logits, labels, cache, len(labels))
+    step = LossPass(loss, logits, labels, cache, len(labels))
     bugs = (bug for bug in LOSS_BUGS if bug.fits(loss, len(logits)))
     told = _first_look(pattern)
     return told or next(
@@ -176,7 +176,8 @@ def _bugs(step: LayerStep, gradient: str) -> Iterator[Bug]:
 
 def _explains(bug: Bug, step: LayerStep, gradient: str, mismatch: Mismatch) -> bool:
     """Whether a gradient is what a bug makes of it; where images are apart, two of them are asked first."""
-    if gradient.startswith("dx") and not step.node.is_coupled and mismatch.found.shape[-1] > FEW:
+    mixes_images = step.node.is_coupled or bug.mixes_images
+    if gradient.startswith("dx") and not mixes_images and mismatch.found.shape[-1] > FEW:
         few = replace(mismatch, found=mismatch.found[..., :FEW], right=mismatch.right[..., :FEW])
         if not few.is_close(_broken(bug, step.first(FEW))[gradient]):
             return False
@@ -188,4 +189,6 @@ def _broken(bug: Bug, step: LayerStep) -> dict[str, Array]:
     own = replace(step, xs=tuple(x.copy() for x in step.xs))
     assert own.dy is not None
     y, cache = own.forward()
-    return own.named(*bug.mistake(Step(own.node.layer, own.params, own.x, y, own.dy.copy(), cache, own.context, {})))
+    return own.named(
+        *bug.mistake(BackwardPass(own.node.layer, own.params, own.x, y, own.dy.copy(), cache, own.context, {}))
+    )

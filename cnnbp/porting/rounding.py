@@ -12,7 +12,7 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.gradcheck.computation import Computation
 from cnnbp.gradcheck.heads import InnerProductHead, LossHead
-from cnnbp.gradcheck.replay import Disturb, Gradients, replay
+from cnnbp.gradcheck.replay import AllGradients, Disturb, replay
 from cnnbp.gradcheck.rounding import DISTURBANCE
 from cnnbp.inspect.record import Record
 from cnnbp.layers import Layer, PiecewiseLayer
@@ -31,7 +31,7 @@ def rounding_scales(record: Record) -> dict[str, float]:
     """
     network, loss, computation = record.model.network, record.model.loss, _computation(record)
 
-    def named(found: Gradients, disturb: Disturb) -> dict[str, Array]:
+    def named(found: AllGradients, disturb: Disturb) -> dict[str, Array]:
         losses, _ = loss.forward(disturb(found.outputs[computation.output]), record.labels)
         ran = Pass(found.outputs, found.values, found.parameters, losses)
         return {tensor.name: tensor.array for tensor in computed_tensors(network, ran)}
@@ -50,7 +50,7 @@ def layer_scales(step: LayerStep) -> dict[str, float]:
     head = InnerProductHead(step.dy, y)
     computation = Computation((node,), {name: step.params}, {}, {INPUT: x, 0: y}, branches, head)
 
-    def named(found: Gradients, disturb: Disturb) -> dict[str, Array]:
+    def named(found: AllGradients, disturb: Disturb) -> dict[str, Array]:
         gradients = {f"d{theta}": found.parameters[f"{name}.{theta}"] for theta in step.params}
         return {"y": found.outputs[0], "dx": found.values[INPUT], **gradients}
 
@@ -58,7 +58,7 @@ def layer_scales(step: LayerStep) -> dict[str, float]:
 
 
 def _scales(
-    computation: Computation, caches: Mapping[int, Any], named: Callable[[Gradients, Disturb], dict[str, Array]]
+    computation: Computation, caches: Mapping[int, Any], named: Callable[[AllGradients, Disturb], dict[str, Array]]
 ) -> dict[str, float]:
     rng = np.random.default_rng(0)
 

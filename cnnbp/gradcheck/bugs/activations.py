@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.bugs.mistakes import Bug, Mistake, Step, has, instead_of_dx
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Bug, Mistake, has, instead_of_dx
 from cnnbp.layers import LAYERS
 from cnnbp.layers.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, sigmoid
 
 
-def _slope(slope: Callable[[Step], Array | float]) -> Mistake:
+def _slope(slope: Callable[[BackwardPass], Array | float]) -> Mistake:
     return instead_of_dx(lambda step: step.dy * slope(step))
 
 
-def _gelu_without_inner_derivative(step: Step) -> Array:
+def _gelu_without_inner_derivative(step: BackwardPass) -> Array:
     x = step.x
     t = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t)

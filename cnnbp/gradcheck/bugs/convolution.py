@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.bugs.mistakes import Bug, Step, instead_of_dx, on_gradient
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Bug, instead_of_dx, on_gradient
 from cnnbp.layers.base import Gradients, Window
 from cnnbp.layers.conv import Conv2d
 from cnnbp.layers.windows import places
 from cnnbp.network import Node
 
 
-def _window(step: Step) -> Window:
+def _window(step: BackwardPass) -> Window:
     window = step.layer.window(step.x.shape[:-1])
     assert window is not None
     return window
 
 
-def _dcols(step: Step) -> Array:
+def _dcols(step: BackwardPass) -> Array:
     """Return ∂L/∂(every place of every window), (C, kH, kW, OH, OW, M), as the formula says."""
     W, dy, groups = step.params["W"], step.dy, dict(step.layer)["groups"]
     W = W.reshape(groups, -1, *W.shape[1:])
@@ -29,7 +29,7 @@ def _dcols(step: Step) -> Array:
     return dcols.reshape(-1, *dcols.shape[2:])
 
 
-def _scattered(step: Step, window: Window, put: Callable[[Array, Array], None], shift: int = 0) -> Array:
+def _scattered(step: BackwardPass, window: Window, put: Callable[[Array, Array], None], shift: int = 0) -> Array:
     """Put every window's gradient to where the window saw it, and crop the padding, `shift` off its place."""
     dcols, (_, H, W, M) = _dcols(step), step.x.shape
     (top, bottom), (left, right) = window.pad
@@ -48,29 +48,29 @@ def _overwrite(view: Array, values: Array) -> None:
     view[...] = values
 
 
-def _flipped_kernel(step: Step) -> Array:
+def _flipped_kernel(step: BackwardPass) -> Array:
     dx, _ = step.with_params(W=step.params["W"][..., ::-1, ::-1])
     return dx
 
 
-def _swapped_channels(step: Step) -> Array:
+def _swapped_channels(step: BackwardPass) -> Array:
     dx, _ = step.with_params(W=step.params["W"].swapaxes(0, 1))
     return dx
 
 
-def _without_last_row(step: Step) -> Array:
+def _without_last_row(step: BackwardPass) -> Array:
     dy = step.dy.copy()
     dy[:, -1] = 0
     return step.with_dy(dy)[0]
 
 
-def _mixed_groups(step: Step) -> tuple[Any, Gradients]:
+def _mixed_groups(step: BackwardPass) -> tuple[Any, Gradients]:
     filters, groups = len(step.dy), dict(step.layer)["groups"]
     dx, _ = step.with_dy(np.roll(step.dy, filters // groups, axis=0))
     return dx, step.right()[1]
 
 
-def _scatter(window: Callable[[Window], Window]) -> Callable[[Step], Array]:
+def _scatter(window: Callable[[Window], Window]) -> Callable[[BackwardPass], Array]:
     return lambda step: _scattered(step, window(_window(step)), _add)
 
 
@@ -83,7 +83,7 @@ def _geometry(node: Node) -> tuple[Window, bool]:
     )
 
 
-def _conv(name: str, story: str, dx: Callable[[Step], Array], shows: Callable[[Node], bool]) -> Bug:
+def _conv(name: str, story: str, dx: Callable[[BackwardPass], Array], shows: Callable[[Node], bool]) -> Bug:
     return Bug(name, story, (Conv2d,), instead_of_dx(dx), shows)
 
 

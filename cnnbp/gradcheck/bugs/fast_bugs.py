@@ -10,8 +10,8 @@ from cnnbp.arrays import Array
 from cnnbp.fast import Operation
 from cnnbp.fast.kernels import winograd
 from cnnbp.fast.kernels.pairs import Winners
-from cnnbp.gradcheck.bugs.mistakes import Mistake, Step, on_dx, on_gradient
-from cnnbp.gradcheck.bugs.replacing import FastBug, FastStep, has
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Mistake, on_dx, on_gradient
+from cnnbp.gradcheck.bugs.replacing import FastBug, FastPass, has
 from cnnbp.layers.activations import ReLU
 from cnnbp.layers.base import Context, Gradients, Params
 from cnnbp.network import INPUT
@@ -19,16 +19,16 @@ from cnnbp.network import INPUT
 _ENTRY = 1 / 64  # what is written into a transform where 0 belongs
 
 
-def _window(step: FastStep) -> Any:
+def _window(step: FastPass) -> Any:
     return step.operation.nodes[0].layer.window(step.operation.nodes[0].input_shapes[0])
 
 
-def _padded(step: FastStep, mode: Any) -> Array:
+def _padded(step: FastPass, mode: Any) -> Array:
     (top, bottom), (left, right) = _window(step).pad
     return np.pad(step.image, ((0, 0), (top, bottom), (left, right), (0, 0)), mode=mode)
 
 
-def _transform_entry(step: FastStep) -> Array:
+def _transform_entry(step: FastPass) -> Array:
     """Write an entry of Aᵀ where 0 belongs: the first point's product, w₀ ⋆ (B x̄)₀, gets into a tile's second row."""
     W, z, xp = step.params["W"], step.z, _padded(step, "constant")
     kh, kw = W.shape[2:]
@@ -43,19 +43,19 @@ def _transform_entry(step: FastStep) -> Array:
     return step.after(z)
 
 
-def _last_tile(step: FastStep) -> Array:
+def _last_tile(step: FastPass) -> Array:
     z, rows = step.z, winograd.tile_rows(step.params["W"].shape[2])
     z[:, (z.shape[1] - 1) // rows * rows :] = 0
     return step.after(z)
 
 
-def _last_row(step: FastStep) -> Array:
+def _last_row(step: FastPass) -> Array:
     z = step.z
     z[:, -1] = 0
     return step.after(z)
 
 
-def _edge_for_padding(step: FastStep) -> Array:
+def _edge_for_padding(step: FastPass) -> Array:
     W, xp, z = step.params["W"], _padded(step, "edge"), step.z
     z[...] = step.params["b"][:, None, None, None] if "b" in step.params else 0
     for i, j in np.ndindex(W.shape[2:]):
@@ -63,36 +63,36 @@ def _edge_for_padding(step: FastStep) -> Array:
     return step.after(z)
 
 
-def _strips(step: FastStep) -> int:
+def _strips(step: FastPass) -> int:
     layer = step.layer
     return int(getattr(layer, "S", 0) or getattr(getattr(layer, "layer", None), "S", 0))
 
 
-def _without_neighbours(step: FastStep) -> Array:
+def _without_neighbours(step: FastPass) -> Array:
     """Convolve each strip as if nothing but padding lay beside it."""
     parts = np.split(step.image, _strips(step), axis=2)
     return step.after(np.concatenate([step.convolved(np.ascontiguousarray(part)) for part in parts], axis=2))
 
 
-def _strips_mixed_up(step: FastStep) -> Array:
+def _strips_mixed_up(step: FastPass) -> Array:
     parts = np.split(step.as_map(step.y, step.operation.gives), _strips(step), axis=2)
     return np.concatenate(parts[1:] + parts[:1], axis=2)
 
 
-def _with_bias(times: float) -> Callable[[FastStep], Array]:
-    def forward(step: FastStep) -> Array:
+def _with_bias(times: float) -> Callable[[FastPass], Array]:
+    def forward(step: FastPass) -> Array:
         y, _ = step.layer.forward({**step.params, "b": times * step.params["b"]}, step.x, step.ctx)
         return step.as_map(y, step.operation.gives)
 
     return forward
 
 
-def _bias_after_relu(step: FastStep) -> Array:
+def _bias_after_relu(step: FastPass) -> Array:
     b = step.params["b"][:, None, None, None]
     return step.after(step.z - b) + b
 
 
-def _dx_map(change: Callable[[FastStep, Array], Array]) -> Mistake:
+def _dx_map(change: Callable[[FastPass, Array], Array]) -> Mistake:
     """Return the mistake that changes ∂L/∂x, seen as a feature map."""
 
     def changed(step: Any, dx: Array) -> Array:
@@ -113,14 +113,14 @@ def _winners(change: Callable[[Winners], Winners]) -> Mistake:
     return lambda step: replace(step, cache=elsewhere(step.cache)).right()
 
 
-def _first_half_of_images(step: Step) -> tuple[Any, Gradients]:
+def _first_half_of_images(step: BackwardPass) -> tuple[Any, Gradients]:
     dx, gradients = step.right()
     dy = step.dy.copy()
     dy[..., dy.shape[-1] // 2 :] = 0
     return dx, {**gradients, "W": step.with_dy(dy)[1]["W"]}
 
 
-def _unflipped(step: Step) -> tuple[Any, Gradients]:
+def _unflipped(step: BackwardPass) -> tuple[Any, Gradients]:
     dx, _ = step.with_params(W=step.params["W"][..., ::-1, ::-1])
     return dx, step.right()[1]
 
@@ -147,13 +147,13 @@ def _other_quarter(step: Any) -> tuple[Any, Gradients]:
     return replace(step, cache=swapped(step.cache)).right()
 
 
-def _columns_swapped(_: FastStep, dx: Array) -> Array:
+def _columns_swapped(_: FastPass, dx: Array) -> Array:
     swapped = dx.copy()
     swapped[:, :, 0::2], swapped[:, :, 1::2] = dx[:, :, 1::2], dx[:, :, 0::2]
     return swapped
 
 
-def _mask_of_gradient(step: Step) -> tuple[Any, Gradients]:
+def _mask_of_gradient(step: BackwardPass) -> tuple[Any, Gradients]:
     return step.dy * (step.dy > 0), {}
 
 

@@ -3,20 +3,20 @@
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.bugs.mistakes import LossBug, LossStep
+from cnnbp.gradcheck.bugs.mistakes import LossBug, LossPass
 from cnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 
 ALL: tuple[type[Loss], ...] = (BinaryCrossEntropy, CrossEntropy, MeanSquaredError)
 
 
-def _diagonal(step: LossStep) -> Array:
+def _diagonal(step: LossPass) -> Array:
     """Softmax differentiated as if each output depended on its own logit alone."""
     p = step.loss.probabilities(step.logits)
     targets = step.loss.targets(step.labels, len(step.logits), p.dtype)
     return -targets * (1 - p) / step.batch_size
 
 
-def _sigma_again(step: LossStep) -> Array:
+def _sigma_again(step: LossPass) -> Array:
     p = step.loss.probabilities(step.logits)[1]
     return step.right() * p * (1 - p)
 

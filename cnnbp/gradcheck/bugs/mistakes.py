@@ -12,7 +12,7 @@ from cnnbp.network import Node
 
 
 @dataclass(frozen=True)
-class Step:
+class BackwardPass:
     """One backward pass: `x` and `y` are what went in and came out. `memory` stays from call to call."""
 
     layer: Layer
@@ -44,7 +44,7 @@ class Step:
         return replace(self, dy=dy).right()
 
 
-Mistake = Callable[[Step], tuple[Any, Gradients]]
+Mistake = Callable[[BackwardPass], tuple[Any, Gradients]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Bug:
     layers: tuple[type[Layer], ...]
     mistake: Mistake
     shows: Callable[[Node], bool] = lambda node: True
+    mixes_images: bool = False  # a dx of an image follows others where the layer's own does not
 
     def fits(self, node: Node) -> bool:
         """Whether it can be planted in a node and be seen."""
@@ -63,7 +64,7 @@ class Bug:
 
 
 @dataclass(frozen=True)
-class LossStep:
+class LossPass:
     """One backward pass of a loss: logits (K, M), labels (M,) and the cache of its forward."""
 
     loss: Loss
@@ -95,7 +96,7 @@ class LossBug:
     name: str
     story: str
     losses: tuple[type[Loss], ...]
-    mistake: Callable[[LossStep], Array]
+    mistake: Callable[[LossPass], Array]
     shows: Callable[[Loss, int], bool] = lambda loss, outputs: True
 
     def fits(self, loss: Loss, outputs: int) -> bool:
@@ -103,27 +104,27 @@ class LossBug:
         return isinstance(loss, self.losses) and self.shows(loss, outputs)
 
 
-def on_dx(change: Callable[[Step, Array], Array]) -> Mistake:
+def on_dx(change: Callable[[BackwardPass, Array], Array]) -> Mistake:
     """Return the mistake that only spoils ∂L/∂x."""
 
-    def mistake(step: Step) -> tuple[Any, Gradients]:
+    def mistake(step: BackwardPass) -> tuple[Any, Gradients]:
         dx, gradients = step.right()
         return change(step, dx), gradients
 
     return mistake
 
 
-def on_gradient(name: str, change: Callable[[Step, Array], Array]) -> Mistake:
+def on_gradient(name: str, change: Callable[[BackwardPass, Array], Array]) -> Mistake:
     """Return the mistake that only spoils the gradient of one parameter."""
 
-    def mistake(step: Step) -> tuple[Any, Gradients]:
+    def mistake(step: BackwardPass) -> tuple[Any, Gradients]:
         dx, gradients = step.right()
         return dx, {**gradients, name: change(step, gradients[name])}
 
     return mistake
 
 
-def instead_of_dx(dx: Callable[[Step], Array]) -> Mistake:
+def instead_of_dx(dx: Callable[[BackwardPass], Array]) -> Mistake:
     """Return the mistake that works ∂L/∂x out in its own way."""
     return on_dx(lambda step, _: dx(step))
 

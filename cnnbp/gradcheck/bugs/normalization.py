@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.bugs.mistakes import Bug, Step, instead_of_dx, on_gradient
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Bug, instead_of_dx, on_gradient
 from cnnbp.layers.base import Gradients, Layer
 from cnnbp.layers.batchnorm import BatchNorm
 from cnnbp.layers.groupnorm import GroupNorm
@@ -41,15 +41,15 @@ def _mean(values: Array) -> Array:
     return values.mean(axis=1, keepdims=True)
 
 
-def _sets(step: Step) -> tuple[int, ...]:
+def _sets(step: BackwardPass) -> tuple[int, ...]:
     """Return the shape in which the second axis runs over the values that are normalised together."""
     if isinstance(step.layer, GroupNorm):
         return step.layer.groups, -1, step.images
     return len(step.x), -1
 
 
-def _instead(dx: Callable[[_Terms], Array]) -> Callable[[Step], Array]:
-    def whole(step: Step) -> Array:
+def _instead(dx: Callable[[_Terms], Array]) -> Callable[[BackwardPass], Array]:
+    def whole(step: BackwardPass) -> Array:
         dxhat = step.params["gamma"].reshape(-1, *(1,) * (step.dy.ndim - 1)) * step.dy
         sets = _sets(step)
         return dx(_Terms(step.x.reshape(sets), dxhat.reshape(sets), dict(step.layer)["eps"])).reshape(step.x.shape)
@@ -62,12 +62,12 @@ def _unbiased(terms: _Terms) -> Array:
     return terms.dx(terms.var * n / (n - 1) + terms.eps)
 
 
-def _without_gamma(step: Step) -> tuple[Any, Gradients]:
+def _without_gamma(step: BackwardPass) -> tuple[Any, Gradients]:
     dx, _ = step.with_params(gamma=np.ones_like(step.params["gamma"]))
     return dx, step.right()[1]
 
 
-def _running(step: Step) -> Array:
+def _running(step: BackwardPass) -> Array:
     scale = step.params["gamma"] / np.sqrt(step.ctx.state["running_var"] + dict(step.layer)["eps"])
     return step.dy * scale.reshape(-1, *(1,) * (step.dy.ndim - 1))
 
@@ -79,12 +79,12 @@ def _over_the_batch(terms: _Terms) -> Array:
     return np.moveaxis(whole.dx(whole.var + terms.eps).reshape(x.shape), 1, -1)
 
 
-def _dgamma_of_x(step: Step, _: Array) -> Array:
+def _dgamma_of_x(step: BackwardPass, _: Array) -> Array:
     return (step.dy * step.x).reshape(len(step.x), -1).sum(axis=1)
 
 
-def _dx(name: str, story: str, dx: Callable[[_Terms], Array], layers: tuple[type[Layer], ...] = BOTH) -> Bug:
-    return Bug(name, story, layers, instead_of_dx(_instead(dx)))
+def _dx(name: str, story: str, dx: Callable[[_Terms], Array]) -> Bug:
+    return Bug(name, story, BOTH, instead_of_dx(_instead(dx)))
 
 
 NORMALIZATION_BUGS = (
@@ -92,7 +92,13 @@ NORMALIZATION_BUGS = (
     _dx("no-variance-term", "the variance is taken for a constant", lambda t: t.dx(t.var + t.eps, variance_term=0)),
     _dx("ddof-1", "backward divides by the unbiased variance", _unbiased),
     _dx("eps-dropped", "backward forgets ε", lambda t: t.dx(t.var)),
-    _dx("means-over-the-batch", "the means are those of all images at once", _over_the_batch, (GroupNorm,)),
+    Bug(
+        "means-over-the-batch",
+        "the means are those of all images at once",
+        (GroupNorm,),
+        instead_of_dx(_instead(_over_the_batch)),
+        mixes_images=True,
+    ),
     Bug("dgamma-of-x", "dγ from x instead of x̂", BOTH, on_gradient("gamma", _dgamma_of_x)),
     Bug("dX-without-gamma", "dX forgets γ", BOTH, _without_gamma),
     Bug(

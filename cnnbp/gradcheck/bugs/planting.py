@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.bugs.mistakes import LossStep, Mistake, Step
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, LossPass, Mistake
 from cnnbp.layers import Context, Layer
 from cnnbp.layers.base import Gradients, Params
 from cnnbp.losses import Loss
 
 
 @dataclass(frozen=True)
-class _Trace:
+class Kept:
     """What a broken layer keeps for its backward."""
 
     x: Any
@@ -26,23 +26,23 @@ def broken_layer(layer: Layer, mistake: Mistake) -> Layer:
     memory: dict[str, Any] = {}
 
     class Broken(base):  # type: ignore[misc]
-        def forward(self, params: Params, x: Any, ctx: Context) -> tuple[Array, _Trace]:
+        def forward(self, params: Params, x: Any, ctx: Context) -> tuple[Array, Kept]:
             kept = tuple(each.copy() for each in x) if isinstance(x, tuple) else x.copy()
             y, cache = super().forward(params, x, ctx)
-            return y, _Trace(kept, y.copy(), cache)
+            return y, Kept(kept, y.copy(), cache)
 
-        def backward(self, params: Params, cache: _Trace, dy: Array, ctx: Context) -> tuple[Any, Gradients]:
+        def backward(self, params: Params, cache: Kept, dy: Array, ctx: Context) -> tuple[Any, Gradients]:
             several = replace(ctx, accumulators={})  # a mistake may run backward twice: each result in its own memory
-            return mistake(Step(layer, params, cache.x, cache.y, dy, cache.cache, several, memory))
+            return mistake(BackwardPass(layer, params, cache.x, cache.y, dy, cache.cache, several, memory))
 
-        def branches(self, params: Params, cache: _Trace, ctx: Context) -> Array:
+        def branches(self, params: Params, cache: Kept, ctx: Context) -> Array:
             return super().branches(params, cache.cache, ctx)
 
     broken: Layer = Broken.model_construct(**dict(layer))
     return broken
 
 
-def broken_loss(loss: Loss, mistake: Callable[[LossStep], Array]) -> Loss:
+def broken_loss(loss: Loss, mistake: Callable[[LossPass], Array]) -> Loss:
     """Return a loss with the same forward whose backward makes a mistake."""
     base: Any = type(loss)
 
@@ -53,7 +53,7 @@ def broken_loss(loss: Loss, mistake: Callable[[LossStep], Array]) -> Loss:
 
         def backward(self, cache: tuple[Array, Array, Any], batch_size: int) -> Array:
             logits, labels, inner = cache
-            return mistake(LossStep(loss, logits, labels, inner, batch_size))
+            return mistake(LossPass(loss, logits, labels, inner, batch_size))
 
     broken: Loss = Broken.model_construct(**dict(loss))
     return broken

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.bugs.mistakes import Bug, Step, instead_of_dx, on_gradient
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Bug, instead_of_dx, on_gradient
 from cnnbp.layers.base import Gradients
 from cnnbp.layers.dense import Dense
 from cnnbp.layers.dropout import Dropout
@@ -16,23 +16,23 @@ from cnnbp.layers.residual import Add
 from cnnbp.network import Node
 
 
-def _untransposed(step: Step) -> Array:
+def _untransposed(step: BackwardPass) -> Array:
     W = step.params["W"]
     return W.reshape(W.shape[::-1]) @ step.dy
 
 
-def _column_major(step: Step) -> Array:
+def _column_major(step: BackwardPass) -> Array:
     C, H, W, M = step.x.shape
     return step.dy.reshape(W, H, C, M).transpose(2, 1, 0, 3)
 
 
-def _with_new_mask(step: Step) -> Array:
+def _with_new_mask(step: BackwardPass) -> Array:
     _, cache = step.layer.forward(step.params, step.x, replace(step.ctx, stream=(*step.ctx.stream, 1)))
     dx: Array = replace(step, cache=cache).right()[0]
     return dx
 
 
-def _one_side_only(step: Step) -> tuple[Any, Gradients]:
+def _one_side_only(step: BackwardPass) -> tuple[Any, Gradients]:
     (left, right), gradients = step.right()
     return (left, np.zeros_like(right)), gradients
 
@@ -41,11 +41,11 @@ def _is_matrix(node: Node) -> bool:
     return min(node.parameter_specs["W"].shape) > 1
 
 
-def _kept(step: Step) -> float:
+def _kept(step: BackwardPass) -> float:
     return 1 - float(dict(step.layer)["p"])
 
 
-def _dropout(name: str, story: str, dx: Callable[[Step], Array]) -> Bug:
+def _dropout(name: str, story: str, dx: Callable[[BackwardPass], Array]) -> Bug:
     return Bug(name, story, (Dropout,), instead_of_dx(dx), lambda node: dict(node.layer)["p"] > 0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.bugs.mistakes import Bug, Step, instead_of_dx, on_dx
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Bug, instead_of_dx, on_dx
 from cnnbp.layers.base import PiecewiseLayer, Window
 from cnnbp.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from cnnbp.layers.windows import padded, places, unpadded
@@ -26,7 +26,7 @@ def _add(view: Array, values: Array) -> None:
     view += values
 
 
-def _spread(step: Step, share: Share, put: Callable[[Array, Array], None] = _add) -> Array:
+def _spread(step: BackwardPass, share: Share, put: Callable[[Array, Array], None] = _add) -> Array:
     """Give each place of each window its share of the window's gradient."""
     window, out = _window_of(step.layer, step.x.shape[:-1]), (step.y.shape[1], step.y.shape[2])
     xp = padded(step.x, window, fill=-inf)
@@ -46,12 +46,12 @@ def _overwrite(view: Array, values: Array) -> None:
     view[...] = values
 
 
-def _argmax(step: Step) -> Array:
+def _argmax(step: BackwardPass) -> Array:
     assert isinstance(step.layer, PiecewiseLayer)
     return step.layer.branches(step.params, step.cache, step.ctx).astype(np.intp)
 
 
-def _last_argmax(step: Step) -> Array:
+def _last_argmax(step: BackwardPass) -> Array:
     window, out = _window_of(step.layer, step.x.shape[:-1]), (step.y.shape[1], step.y.shape[2])
     last = np.zeros(step.y.shape, np.intp)
     for number, (_, _, view) in enumerate(places(padded(step.x, window, fill=-inf), window, out)):
@@ -59,27 +59,27 @@ def _last_argmax(step: Step) -> Array:
     return last
 
 
-def _all_ties(step: Step) -> Array:
+def _all_ties(step: BackwardPass) -> Array:
     return _spread(step, lambda _, view: view == step.y)
 
 
-def _last_maximum(step: Step) -> Array:
+def _last_maximum(step: BackwardPass) -> Array:
     last = _last_argmax(step)
     return _spread(step, lambda number, _: last == number)
 
 
-def _rows_and_columns_swapped(step: Step) -> Array:
+def _rows_and_columns_swapped(step: BackwardPass) -> Array:
     row, column = np.divmod(_argmax(step), _window_of(step.layer, step.x.shape[:-1]).kernel[1])
     swapped = column * _window_of(step.layer, step.x.shape[:-1]).kernel[1] + row
     return _spread(step, lambda number, _: swapped == number)
 
 
-def _overlap_overwritten(step: Step) -> Array:
+def _overlap_overwritten(step: BackwardPass) -> Array:
     argmax = _argmax(step)
     return _spread(step, lambda number, _: argmax == number, _overwrite_hits)
 
 
-def _evenly(step: Step, put: Callable[[Array, Array], None] = _add) -> Array:
+def _evenly(step: BackwardPass, put: Callable[[Array, Array], None] = _add) -> Array:
     area = prod(_window_of(step.layer, step.x.shape[:-1]).kernel)
     return _spread(step, lambda _, view: np.full(view.shape, 1 / area), put)
 
@@ -98,11 +98,11 @@ def _is_square(node: Node) -> bool:
     return rows == columns > 1
 
 
-def _max(name: str, story: str, dx: Callable[[Step], Array], shows: Callable[[Node], bool]) -> Bug:
+def _max(name: str, story: str, dx: Callable[[BackwardPass], Array], shows: Callable[[Node], bool]) -> Bug:
     return Bug(name, story, (MaxPool2d,), instead_of_dx(dx), shows)
 
 
-def _avg(name: str, story: str, change: Callable[[Step, Array], Array], shows: Callable[[Node], bool]) -> Bug:
+def _avg(name: str, story: str, change: Callable[[BackwardPass, Array], Array], shows: Callable[[Node], bool]) -> Bug:
     return Bug(name, story, (AvgPool2d,), on_dx(change), shows)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cnnbp.arrays import Array
-from cnnbp.gradcheck.bugs.mistakes import Bug, Step, on_gradient
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Bug, on_gradient
 from cnnbp.layers import Layer
 from cnnbp.layers.base import Gradients
 from cnnbp.layers.conv import Conv2d
@@ -20,7 +20,7 @@ def _has_bias(node: Node) -> bool:
     return "b" in node.parameter_specs
 
 
-def _last_image_only(step: Step) -> tuple[Any, Gradients]:
+def _last_image_only(step: BackwardPass) -> tuple[Any, Gradients]:
     dx, _ = step.right()
     last = np.zeros_like(step.dy)
     last[..., -1] = step.dy[..., -1]
@@ -28,35 +28,35 @@ def _last_image_only(step: Step) -> tuple[Any, Gradients]:
     return dx, {**step.right()[1], "W": gradients["W"]}
 
 
-def _one_entry_wrong(step: Step, dW: Array) -> Array:
+def _one_entry_wrong(step: BackwardPass, dW: Array) -> Array:
     dW.reshape(-1)[dW.size // 2] *= 1.5
     return dW
 
 
-def _accumulated(step: Step) -> tuple[Any, Gradients]:
+def _accumulated(step: BackwardPass) -> tuple[Any, Gradients]:
     dx, gradients = step.right()
     step.memory["dW"] = step.memory.get("dW", 0) + gradients["W"]
     return dx, {**gradients, "W": step.memory["dW"]}
 
 
-def _cache_changed(step: Step) -> tuple[Any, Gradients]:
+def _cache_changed(step: BackwardPass) -> tuple[Any, Gradients]:
     result = step.right()
     step.x[...] *= 0.5  # what forward kept
     return result
 
 
-def _stale(step: Step) -> tuple[Any, Gradients]:
+def _stale(step: BackwardPass) -> tuple[Any, Gradients]:
     _, gradients = step.right()
     W = step.memory.setdefault("W", step.params["W"].copy())
     dx, _ = step.with_params(W=W)
     return dx, gradients
 
 
-def _dW(name: str, story: str, change: Callable[[Step, Array], Array]) -> Bug:
+def _dW(name: str, story: str, change: Callable[[BackwardPass, Array], Array]) -> Bug:
     return Bug(f"dW-{name}", story, BOTH, on_gradient("W", change))
 
 
-def _db(name: str, story: str, change: Callable[[Step, Array], Array]) -> Bug:
+def _db(name: str, story: str, change: Callable[[BackwardPass, Array], Array]) -> Bug:
     return Bug(f"db-{name}", story, BOTH, on_gradient("b", change), _has_bias)
 
 

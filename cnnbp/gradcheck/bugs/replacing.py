@@ -10,14 +10,15 @@ import numpy as np
 from cnnbp.arrays import Array
 from cnnbp.fast import Operation, Plan, Planner
 from cnnbp.fast.kernels import strips
-from cnnbp.gradcheck.bugs.mistakes import Mistake, Step
+from cnnbp.gradcheck.bugs.mistakes import BackwardPass, Mistake
+from cnnbp.gradcheck.bugs.planting import Kept
 from cnnbp.layers import Context, Layer
 from cnnbp.layers.base import Gradients, Params
 from cnnbp.network import Network
 
 
 @dataclass(frozen=True)
-class FastStep(Step):
+class FastPass(BackwardPass):
     """One pass through an operation; `x`, `y` and `dy` may lie in strips. `dy` is 0 on the way forward."""
 
     operation: Operation
@@ -52,7 +53,7 @@ class FastStep(Step):
         return z
 
 
-Forward = Callable[[FastStep], Array]  # returns another y, as a feature map
+Forward = Callable[[FastPass], Array]  # returns another y, as a feature map
 
 
 @dataclass(frozen=True)
@@ -99,38 +100,29 @@ def broken_planner(planner: Planner, owner: str, bug: FastBug) -> Planner:
     return broken
 
 
-@dataclass(frozen=True)
-class _Trace:
-    """What a broken operation keeps for its backward."""
-
-    x: Array
-    y: Array
-    cache: Any
-
-
 def broken_operation(operation: Operation, bug: FastBug) -> Operation:
     """Return an operation whose layer makes a mistake."""
     right: Any = operation.layer
     memory: dict[str, Any] = {}
 
-    def step(params: Params, x: Array, y: Array, dy: Array, cache: Any, ctx: Context) -> FastStep:
+    def step(params: Params, x: Array, y: Array, dy: Array, cache: Any, ctx: Context) -> FastPass:
         several = replace(ctx, accumulators={}, may_overwrite=False)  # a mistake may run either way twice
-        return FastStep(right, params, x, y, dy, cache, several, memory, operation)
+        return FastPass(right, params, x, y, dy, cache, several, memory, operation)
 
-    def forward(self: Any, params: Params, x: Array, ctx: Context) -> tuple[Array, _Trace]:
+    def forward(self: Any, params: Params, x: Array, ctx: Context) -> tuple[Array, Kept]:
         kept = x.copy()
         y, cache = right.forward(params, x, ctx)
         if bug.forward:
             seen = step(params, kept, y.copy(), np.zeros_like(y), cache, ctx)
             y[...] = seen.in_strips(np.ascontiguousarray(bug.forward(seen)), operation.gives)
-        return y, _Trace(kept, y.copy(), cache)
+        return y, Kept(kept, y.copy(), cache)
 
-    def backward(self: Any, params: Params, cache: _Trace, dy: Array, ctx: Context) -> tuple[Any, Gradients]:
+    def backward(self: Any, params: Params, cache: Kept, dy: Array, ctx: Context) -> tuple[Any, Gradients]:
         if not bug.backward:
             return right.backward(params, cache.cache, dy, ctx)
         return bug.backward(step(params, cache.x, cache.y, dy, cache.cache, ctx))
 
-    def winners(self: Any, cache: _Trace) -> Array:
+    def winners(self: Any, cache: Kept) -> Array:
         return right.winners(cache.cache)
 
     def method(name: str, change: Callable[..., Any]) -> Callable[..., Any]:
