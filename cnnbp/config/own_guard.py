@@ -33,6 +33,9 @@ def guarded(kind: type[Layer], file: str) -> None:
         method = vars(kind)[name]
         if callable(method):
             setattr(kind, name, _guarded(method, kind.__name__, name, file))
+    for name in ("forward", "backward"):
+        if getattr(kind, name) is getattr(Layer, name):
+            setattr(kind, name, _missing(kind.__name__, name, file))
     for promise in ("caches_output", "output_is_view"):  # else what it keeps might be overwritten
         if promise not in vars(kind):
             setattr(kind, promise, True)
@@ -52,9 +55,23 @@ def _guarded(method: Callable[..., Any], kind: str, name: str, file: str) -> Cal
         if name in _PAIRS and not (isinstance(result, tuple) and len(result) == 2):
             place = f"{file}, line {method.__code__.co_firstlineno}"
             raise ConfigError(f"{place}: {kind}.{name} returns {_described(result)}, it must return {_PAIRS[name]}")
+        if name == "output_shape" and not _is_shape(result):
+            place = f"{file}, line {method.__code__.co_firstlineno}"
+            raise ConfigError(f"{place}: {kind}.{name} returns {ascii(result)[:60]}, it must return a tuple of sizes")
         return result
 
     return guard
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(size, int | np.integer) and size > 0 for size in value)
+
+
+def _missing(kind: str, name: str, file: str) -> Callable[..., Any]:
+    def missing(*_: Any) -> Any:
+        raise ConfigError(f"{file}: {kind} has no {name}; it must return {_PAIRS[name]}")
+
+    return missing
 
 
 def _said(error: Exception, method: Callable[..., Any], kind: str, name: str, file: str) -> str:

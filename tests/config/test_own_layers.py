@@ -214,6 +214,9 @@ def test_what_a_layer_raises_is_told_with_its_line_but_not_what_it_says_of_compl
         layer.forward({}, np.ones((1, 2), complex), None)
 
 
+OF_SHAPE = "Swish.output_shape returns {}, it must return a tuple of sizes"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -232,6 +235,18 @@ def test_what_a_layer_raises_is_told_with_its_line_but_not_what_it_says_of_compl
             "return dy * (",
             "return None, {}\n        return dy * (",
             "backward's ∂L/∂x is NoneType, it should be an array",
+        ),
+        ("def forward(", "def forwards(", "layers.py: Swish has no forward; it must return y and the cache"),
+        ("def backward(", "def backwards(", "layers.py: Swish has no backward; it must return ∂L/∂x, and a dict"),
+        (
+            "    def forward(",
+            "    def output_shape(self, x):\n        return 'no'\n\n    def forward(",
+            OF_SHAPE.format("'no'"),
+        ),
+        (
+            "    def forward(",
+            "    def output_shape(self, x):\n        return x[0], -1\n\n    def forward(",
+            OF_SHAPE.format("(2, -1)"),
         ),
     ],
 )
