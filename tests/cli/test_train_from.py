@@ -93,3 +93,14 @@ def test_images_that_trained_the_source_do_not_validate(folder, tmp_path):
     code, _, errors = cnnbp("train", "--resume", "first", "--from", "first", cwd=folder)
     assert code == 2
     assert "do not go together" in errors
+
+
+def test_a_run_that_goes_on_is_one_that_never_stopped(folder, tmp_path):
+    begin = ["train", "second.yaml", "--from", "first", "train.ema=0.9", "--no-plots", "--run"]
+    assert cnnbp(*begin, tmp_path / "whole", "train.epochs=4", cwd=folder)[0] == 0
+    assert cnnbp(*begin, tmp_path / "part", cwd=folder)[0] == 0
+    code, _, errors = cnnbp("train", "--resume", tmp_path / "part", "train.epochs=4", "--no-plots", cwd=folder)
+    assert code == 0, errors
+    for name in ("last", "best"):
+        whole, part = (tmp_path / run / "checkpoints" / f"{name}.npz" for run in ("whole", "part"))
+        assert whole.read_bytes() == part.read_bytes()

@@ -1,4 +1,4 @@
-"""Real jobs under a real mpiexec: two networks, their images, and how to start and watch them."""
+"""Real jobs under a real mpiexec: three networks, their images, and how to start and watch them."""
 
 import os
 import shutil
@@ -26,6 +26,7 @@ needs_mpiexec = pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec:
 LAYERS = {
     "plain": "[*conv, relu, *rest]",
     "batchnorm": "[*conv, batchnorm, relu, *rest]",
+    "frozen": "[{residual: {name: frozen, layers: [*conv, batchnorm], shortcut: [*conv]}}, *conv, relu, *rest]",
 }
 _PARTS = {
     "*conv": "{conv2d: {filters: 16, kernel: 3, pad: same}}",
@@ -42,6 +43,8 @@ train:
   batch_size: {batch_size}
   optimizer: {{adam: {{lr: 1e-3}}}}
   clip_norm: 1.0
+  ema: 0.9
+  freeze: {freeze}
 """
 
 
@@ -53,7 +56,8 @@ def write_job(folder, kind, *, epochs=3):
     file = folder / "job.yaml"
     batch_size = 8
     while True:
-        file.write_text(_CONFIG.format(layers=layers, epochs=epochs, batch_size=batch_size))
+        freeze = "[frozen]" if kind == "frozen" else "[]"
+        file.write_text(_CONFIG.format(layers=layers, epochs=epochs, batch_size=batch_size, freeze=freeze))
         if batch_size >= 8 * micro_batch_size(load_config(file).network, batch_size):
             break
         batch_size *= 2
