@@ -27,7 +27,8 @@ def check_first_step(job: Job, state: TrainingState) -> AsTrained | None:
     left = (config.train.epochs - state.epoch) * len(job.datasets.train)
     if training.cost(network) > SHARE * left:
         return None
-    [images, *_] = next(job.batches(state.epoch, state.sums.steps)).micro_batches
+    over, first = divmod(state.sums.steps, job.steps_per_epoch)  # of an epoch that is validating no step is left
+    [images, *_] = next(job.batches(state.epoch + over, first)).micro_batches
     point = Point(network, job.engine.loss, state.parameters, state.running_statistics, images.x, images.labels)
     if job.engine.ranks.size > 1:
         training = replace(training, engine=partial(Engine, processes=False))

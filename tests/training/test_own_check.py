@@ -27,6 +27,15 @@ def test_the_first_step_on_real_images_is_right():
     assert set(found.kernels) == {"conv1", "conv2", "dense1"}
 
 
+def test_a_run_that_was_stopped_while_it_validated_is_looked_at_too():
+    """All steps of its epoch are taken: the next one is the first of the epoch after it."""
+    at = job()
+    state = TrainingState.initial(at.config)
+    state.sums.steps = at.steps_per_epoch
+    with at.engine:
+        assert check_first_step(at, state).verdict == "pass"
+
+
 def test_a_short_run_is_not_looked_at():
     at = job("train.epochs=1")
     assert check_first_step(at, TrainingState.initial(at.config)) is None
