@@ -11,11 +11,11 @@ from pathlib import Path
 from threading import Lock
 
 from cnnbp.config import Config, load_config
-from cnnbp.errors import ConfigError
+from cnnbp.errors import CheckpointError, ConfigError
 from cnnbp.experiments.grid import Trial
 from cnnbp.experiments.records import read_record
 from cnnbp.training.resume import changed_keys
-from cnnbp.training.run_directory import RunDirectory
+from cnnbp.training.run_directory import RunDirectory, locked
 
 Progress = Callable[[int, int], None]  # runs done, runs in all
 
@@ -66,9 +66,21 @@ class SweepRunner:
     _running: set["subprocess.Popen[str]"] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
     _stopping: bool = False
+    _locks: tuple[int, ...] = ()
 
     def run(self, progress: Progress) -> None:
-        """Train whatever is not done yet. On Ctrl-C every run saves and ends; then KeyboardInterrupt goes on."""
+        """Train whatever is not done yet. On Ctrl-C every run saves and ends; then KeyboardInterrupt goes on.
+
+        Raises CheckpointError while another sweep trains in the folder, or a run that a killed one has left.
+        """
+        try:
+            self.sweep.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"cannot make {str(self.sweep.folder)!r}: {error.strerror}") from error
+        with locked(self.sweep.folder) as self._locks:
+            self._run(progress)
+
+    def _run(self, progress: Progress) -> None:
         waiting = [trial for trial in self.sweep.trials if not self.sweep.is_done(trial)]
         before, total = len(self.sweep.trials) - len(waiting), len(self.sweep.trials)
         progress(before, total)
@@ -91,6 +103,7 @@ class SweepRunner:
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
+                pass_fds=self._locks,
                 start_new_session=os.name == "posix",  # Ctrl-C is for the sweep, which passes it on once
             )
             self._running.add(process)

@@ -231,26 +231,33 @@ def refuse_used(path: Path) -> None:
 
 @contextmanager
 def claimed(directory: RunDirectory) -> Iterator[RunDirectory]:
-    """Keep other processes from training in a run directory for as long as this one does.
+    """Keep other processes from training in a run directory for as long as this one does. Raises as `locked`."""
+    with locked(directory.path):
+        yield directory
 
-    The system forgets the claim with the process. Raises CheckpointError where another one holds it.
+
+@contextmanager
+def locked(folder: Path) -> Iterator[tuple[int, ...]]:
+    """Lock a folder; yields the file descriptors by which child processes that are given them hold the lock, too.
+
+    The system forgets it with the last process that holds it. Raises CheckpointError where another one does.
     """
     if os.name != "posix":
-        yield directory
+        yield ()
         return
     import fcntl
 
     try:
-        descriptor = os.open(directory.path, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise CheckpointError(f"cannot open {str(directory.path)!r}: {error.strerror}") from error
+        raise CheckpointError(f"cannot open {str(folder)!r}: {error.strerror}") from error
     try:
         with suppress(OSError):  # some network disks have no locks
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise CheckpointError(f"another process is training in {str(directory.path)!r}") from error
-        yield directory
+                raise CheckpointError(f"another process is training in {str(folder)!r}") from error
+        yield (descriptor,)
     finally:
         os.close(descriptor)
 

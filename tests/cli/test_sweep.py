@@ -103,6 +103,20 @@ def test_a_sweep_that_is_stopped_goes_on_to_the_same_bytes(folder, kind):
     assert stopped == checkpoints(folder / "whole")
 
 
+def test_runs_that_a_killed_sweep_has_left_keep_another_one_from_training_beside_them(folder):
+    grid = ["sweep", "c.yaml", "--seeds", "1", "--no-plots", "train.epochs=100000"]
+    process = subprocess.Popen([*COMMAND, *grid], cwd=folder, env=environment(), stderr=subprocess.DEVNULL)
+    wait_for(lambda: children(process.pid))
+    [left] = children(process.pid)
+    process.kill()
+    process.wait(timeout=60)
+    try:
+        code, _, errors = cnnbp(*grid, cwd=folder)
+    finally:
+        os.kill(left, signal.SIGKILL)
+    assert (code, "another process is training in 'runs/c-sweep'" in errors) == (3, True), errors
+
+
 def test_a_run_that_fails_is_named_and_the_others_are_compared(folder):
     code, screen, errors = cnnbp("sweep", "c.yaml", "train.optimizer.sgd.lr=0.1,1e60", "--seeds", 1, cwd=folder)
     assert code == 1

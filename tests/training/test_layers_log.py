@@ -1,6 +1,7 @@
 """layers.csv: the numbers of each epoch's watched step, and what is left of them when a run goes on."""
 
 import csv
+import json
 import shutil
 
 import numpy as np
@@ -106,3 +107,21 @@ def test_each_epoch_has_a_line_for_each_tensor_and_a_strip_shows_them(folder):
     [strip] = [second for _, second, *_ in cells if "▁" <= second[0] <= "█"]
     assert len(strip) == 4
     assert (folder / "whole/layers.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_grads_finds_the_same_in_the_checkpoint_that_an_epoch_begins_with(folder, tmp_path):
+    """One step for an epoch, of all images: whatever their order, both take the same gradient."""
+    begin = ["train", folder / "c.yaml", folder / "images", "--run", "run", "--no-plots"]
+    whole = ["data.validation=0", "train.batch_size=20", "train.epochs=2"]
+    assert cnnbp(*begin, *whole, cwd=tmp_path)[0] == 0
+    assert (tmp_path / "run/checkpoints/best.npz").read_bytes() == (tmp_path / "run/checkpoints/last.npz").read_bytes()
+    code, text, errors = cnnbp("grads", "run", "--batch", 20, "--json", cwd=tmp_path)
+    assert code == 0, errors
+    assert cnnbp("train", "--resume", "run", "train.epochs=3", "--no-plots", cwd=tmp_path)[0] == 0
+    rows = LayersLog(tmp_path / "run" / "layers.csv").by_tensor()
+    parameters = json.loads(text)["parameters"]
+    assert len(parameters) == 4
+    for parameter in parameters:
+        row = rows[parameter["name"]][3]
+        assert row["gradient_norm"] == pytest.approx(parameter["gradient_norm"], rel=1e-4)
+        assert row["parameter_norm"] == pytest.approx(parameter["norm"], rel=1e-6)
