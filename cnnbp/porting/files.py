@@ -46,13 +46,14 @@ def _write_safetensors(file: IO[bytes], arrays: Mapping[str, Array], description
 
 
 def is_reference(path: Path) -> bool:
-    """Whether a file has the description of a reference; a checkpoint has none."""
+    """Whether a file is a reference; a checkpoint has a description, too, and a checksum."""
     if path.suffix == ".safetensors":
         return True
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
-        return f"{DESCRIPTION}.npy" in archive.namelist()
+        names = archive.namelist()
+    return f"{DESCRIPTION}.npy" in names and "checksum.npy" not in names
 
 
 def load_reference(path: Path) -> Reference:

@@ -168,6 +168,9 @@ def test_a_run_is_looked_at_with_its_own_parameters_classes_and_normalisation(tm
     np.testing.assert_allclose(arrays["X"][:, 0, 0], background[:, None].repeat(4, axis=1))
     other = image_folder(tmp_path / "other", each=1)
     assert f"images of {other}" in cnnbp("grads", run, other, "--batch", 3)[1]
+    exit_code, _, errors = cnnbp("grads", run / "checkpoints/last.npz", "--batch", 4)
+    assert exit_code == 0, errors
+    assert "last.npz, after epoch" in errors
 
 
 def test_dropout_is_on_only_with_train_and_its_masks_are_saved(tmp_path):
