@@ -48,6 +48,16 @@ const backward = {
       computed: gamma.value * inverse * (dy.value - dmean.value - xhat * dproduct.value),
     };
   },
+  groupnorm(node, place, m) {
+    const { group, inverse, xhat } = grouping(node, place[0], m);
+    const scaled = (each) => at(node.parameters.gamma, [each[0]]).value * at(slopeOf(node.y), each, m).value;
+    const [dmean, dproduct] = [average(group.map(scaled)), average(group.map((each) => scaled(each) * xhat(each)))];
+    return {
+      lights: group.map((each) => at(slopeOf(node.y), each, m)),
+      text: `(γ·∂L/∂y − mean(γ·∂L/∂y) − x̂·mean(γ·∂L/∂y·x̂))/σ = ${short(inverse)} · (${short(scaled(place))} − ${bracketed(dmean)} − ${bracketed(xhat(place))}·${bracketed(dproduct)}); means over the ${group.length} numbers of its group`,
+      computed: inverse * (scaled(place) - dmean - xhat(place) * dproduct),
+    };
+  },
   flatten(node, place, m) {
     return { groups: [{ terms: [[at(slopeOf(node.y), [tensors.get(node.inputs[0]).offset(place)], m)]] }] };
   },
@@ -76,5 +86,13 @@ const parameter = {
       const { x, xhat } = normalised(node, place, m);
       return [at(slopeOf(node.y), place, m), { ...x, value: xhat, as: `x̂ ${short(xhat)}` }];
     }),
+  "groupnorm gamma"(node, [c], m) {
+    const { xhat } = grouping(node, c, m);
+    return channel(node, c).map((place) => {
+      const value = xhat(place);
+      return [at(slopeOf(node.y), place, m), { ...at(node.inputs[0], place, m), value, as: `x̂ ${short(value)}` }];
+    });
+  },
+  "groupnorm beta": (node, [c], m) => channel(node, c).map((place) => [at(slopeOf(node.y), place, m)]),
   "batchnorm beta": (node, [c], m) => channel(node, c).map((place) => [at(slopeOf(node.y), place, m)]),
 };

@@ -70,6 +70,17 @@ const forward = {
       computed: gamma.value * xhat + beta.value,
     };
   },
+  groupnorm(node, place, m) {
+    const { group, mean, variance, xhat } = grouping(node, place[0], m);
+    const [gamma, beta] = [at(node.parameters.gamma, [place[0]]), at(node.parameters.beta, [place[0]])];
+    const x = at(node.inputs[0], place, m);
+    return {
+      lights: [...group.map((each) => at(node.inputs[0], each, m)), gamma, beta],
+      chosen: x,
+      text: `x̂ = (${short(x.value)} − ${bracketed(mean)})/√(${short(variance)} + ε) = ${short(xhat(place))}, then ${short(gamma.value)}·x̂ + ${short(beta.value)}; mean and variance of the ${group.length} numbers of its group`,
+      computed: gamma.value * xhat(place) + beta.value,
+    };
+  },
   flatten(node, [k], m) {
     const [input] = node.inputs;
     return { groups: [{ terms: [[at(input, tensors.get(input).place(k), m)]] }] };

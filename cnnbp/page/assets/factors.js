@@ -69,3 +69,17 @@ function normalised(node, place, m) {
   const inverse = 1 / Math.sqrt(spread.value + node.options.eps);
   return { x, mean, spread, inverse, xhat: (x.value - mean.value) * inverse };
 }
+
+/* Group norm in image m: the places of the group that channel c is in, their mean and variance, and x̂ at a place. */
+function grouping(node, c, m) {
+  const [input] = node.inputs;
+  const size = tensors.get(input).shape[0] / node.options.groups;
+  const first = Math.floor(c / size) * size;
+  const group = Array.from({ length: size }, (_, k) => channel(node, first + k)).flat();
+  const mean = average(group.map((place) => at(input, place, m).value));
+  const variance = average(group.map((place) => (at(input, place, m).value - mean) ** 2));
+  const inverse = 1 / Math.sqrt(variance + node.options.eps);
+  return { group, mean, variance, inverse, xhat: (place) => (at(input, place, m).value - mean) * inverse };
+}
+
+const average = (values) => values.reduce((a, b) => a + b, 0) / values.length;
