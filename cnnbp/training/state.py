@@ -27,9 +27,10 @@ class Distribution:
     def of(cls, numbers: Array) -> "Distribution":
         """Return that of an array."""
         flat = numbers.ravel()
-        sample = flat[:: -(-flat.size // _SAMPLE)].astype(np.float64)
-        quantiles = np.quantile(sample, QUANTILES).tolist()
-        return cls((flat.size - np.count_nonzero(flat)) / flat.size, tuple(quantiles))
+        ordered = np.sort(flat[:: -(-flat.size // _SAMPLE)])  # np.quantile takes five times as long
+        places = np.multiply(QUANTILES, ordered.size - 1)
+        quantiles = np.interp(places, np.arange(ordered.size), ordered).tolist()
+        return cls(np.count_nonzero(flat == 0) / flat.size, tuple(quantiles))
 
 
 @dataclass(frozen=True)
