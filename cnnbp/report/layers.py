@@ -15,7 +15,7 @@ from cnnbp.training.layers_log import LayerRow
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_HEIGHTS, _ASCII_HEIGHTS = "▁▂▃▄▅▆▇█", "_.,-=+*#"
+_HEIGHTS = "▁▂▃▄▅▆▇█"
 _LONGEST = 40  # epochs side by side: of more, so many at equal distances
 _MOST = 20  # layers
 
@@ -29,11 +29,10 @@ def draw_layers(layers: Layers, weights: Collection[str], console: Console) -> N
     if not norms:
         return
     low, high = (log10(end(end(values) for values in norms.values())) for end in (min, max))
-    heights = _ASCII_HEIGHTS if console.options.ascii_only else _HEIGHTS
     shown = dict(islice(norms.items(), _MOST))
     columns = [
         Column("weight", [*shown]),
-        Column("over the epochs", [_strip(values, low, high, heights) for values in shown.values()], weight=1),
+        Column("over the epochs", [_strip(values, low, high) for values in shown.values()], weight=1),
         Column("first", [f"{values[0]:.1e}" for values in shown.values()], "right"),
         Column("last", [f"{values[-1]:.1e}" for values in shown.values()], "right"),
     ]
@@ -47,11 +46,11 @@ def _series(rows: Mapping[int, LayerRow], column: str) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _strip(values: Sequence[float], low: float, high: float, heights: str) -> str:
+def _strip(values: Sequence[float], low: float, high: float) -> str:
     shown = [values[place * (len(values) - 1) // (_LONGEST - 1)] for place in range(_LONGEST)]
     shown = shown if len(values) > _LONGEST else list(values)
     span = (high - low) or 1.0
-    return "".join(heights[round((log10(value) - low) / span * (len(heights) - 1))] for value in shown)
+    return "".join(_HEIGHTS[round((log10(value) - low) / span * (len(_HEIGHTS) - 1))] for value in shown)
 
 
 @with_own_settings

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -97,14 +98,15 @@ def test_a_reader_that_leaves_ends_the_command_quietly():
 def test_ctrl_c_exits_with_130_and_without_a_traceback(tmp_path):
     pipe = tmp_path / "slow.yaml"
     os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)  # one that never writes
     with subprocess.Popen([*COMMAND, "shapes", pipe], cwd=ROOT, env=environment(), stderr=subprocess.PIPE) as process:
         try:
-            writer = _open_when_read(pipe)
+            _wait_until_read(pipe, process.pid)
             assert _interrupted(process) == 130
             assert b"Traceback" not in process.stderr.read()
-            os.close(writer)
         finally:
             process.kill()
+            os.close(writer)
 
 
 def test_ctrl_c_while_modules_are_imported_ends_the_process_without_a_word():
@@ -134,12 +136,11 @@ def _interrupted(process):
     raise TimeoutError(process.args)
 
 
-def _open_when_read(pipe):
+def _wait_until_read(pipe, pid):
     for _ in range(600):
-        try:
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # nobody reads yet
-            time.sleep(0.1)
+        if any(file.is_symlink() and file.readlink() == pipe for file in Path(f"/proc/{pid}/fd").iterdir()):
+            return
+        time.sleep(0.1)
     raise TimeoutError(pipe)
 
 
