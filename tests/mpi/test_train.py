@@ -54,9 +54,8 @@ def long_job(tmp_path_factory):
     return config, checkpoint(folder / "alone")
 
 
-@pytest.mark.parametrize(
-    "ranks", [pytest.param(1, marks=slow), pytest.param(2, marks=slow), 3, pytest.param(4, marks=slow)]
-)
+@slow
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
 def test_any_number_of_ranks_and_threads_trains_the_same_bytes(trained, tmp_path, ranks):
     with jobs.launched("tests.mpi.trainings", f"on{ranks}", *trained, ranks=ranks, cwd=jobs.ROOT) as process:
         out, err = process.communicate(timeout=100)
@@ -67,6 +66,7 @@ def test_any_number_of_ranks_and_threads_trains_the_same_bytes(trained, tmp_path
         assert [checkpoint(config.parent / f"on{ranks}-{threads}") == expected for threads in (1, 2)] == [True, True]
 
 
+@slow
 def test_a_rank_that_is_killed_ends_all_at_once_and_the_run_goes_on_to_the_same_bytes(long_job, tmp_path):
     config, expected = long_job
     run = tmp_path / "run"
